@@ -1,0 +1,47 @@
+"""What every test run shares: torch is impossible to import, seeds are fixed, figures are printed at the end."""
+
+import random
+import sys
+
+import numpy as np
+import pytest
+
+# The whole run proves that torch is not needed: from here on `import torch` raises ModuleNotFoundError,
+# also in code under test that would try it and carry on without.
+sys.modules["torch"] = None  # type: ignore[assignment]
+
+
+@pytest.fixture(autouse=True)
+def _seeds():
+    """Every test starts from the same random state, whatever ran before it."""
+    random.seed(0)
+    np.random.seed(0)
+    tritorch = sys.modules.get("tritorch")
+    if tritorch is not None:
+        tritorch.manual_seed(0)
+
+
+@pytest.fixture
+def figure(record_property):
+    """``figure(name, value)`` records a measured figure; all of them are printed when the run ends."""
+
+    def record(name: str, value: object) -> None:
+        record_property("figure", [name, f"{value:.4g}" if isinstance(value, float) else str(value)])
+
+    return record
+
+
+def pytest_terminal_summary(terminalreporter):
+    figures = [
+        (report.nodeid, *value)
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        for key, value in getattr(report, "user_properties", ())
+        if key == "figure" and getattr(report, "when", "call") == "call"
+    ]
+    if not figures:
+        return
+    terminalreporter.section("figures")
+    width = max(len(name) for _, name, _ in figures)
+    for nodeid, name, value in sorted(figures):
+        terminalreporter.write_line(f"{name:<{width}}  {value}   ({nodeid.split('::')[0]})")
