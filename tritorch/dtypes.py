@@ -88,6 +88,14 @@ class dtype:
         return _COMPLEX[self]
 
 
+def _check_dtype(function: str, argument: str, position: int, value: Any) -> None:
+    if not isinstance(value, dtype):
+        raise TypeError(
+            f"{function}(): argument '{argument}' (position {position}) must be tritorch.dtype, "
+            f"not {type(value).__name__}"
+        )
+
+
 def _define(name: str, kind: str, type_name: str, numpy_type: Any) -> dtype:
     self = object.__new__(dtype)
     descr = np.dtype(numpy_type)
@@ -204,10 +212,8 @@ def from_numpy(numpy_type: Any) -> dtype:
             "given numpy array has byte order different from the native byte order. "
             "Conversion between byte orders is currently not supported."
         )
-    kind = descr.type
-    raise TypeError(
-        f"can't convert np.ndarray of type {kind.__module__}.{kind.__name__}. The only supported types are: {_SUPPORTED}"
-    )
+    name = f"{descr.type.__module__}.{descr.type.__name__}"
+    raise TypeError(f"can't convert np.ndarray of type {name}. The only supported types are: {_SUPPORTED}")
 
 
 def from_python(python_type: type) -> dtype:
@@ -306,12 +312,8 @@ def promote_types(type1: dtype, type2: dtype) -> dtype:
     try:
         return _PROMOTED[type1, type2]
     except (KeyError, TypeError):
-        for position, value in enumerate((type1, type2), 1):
-            if not isinstance(value, dtype):
-                raise TypeError(
-                    f"promote_types(): argument 'type{position}' (position {position}) must be tritorch.dtype, "
-                    f"not {type(value).__name__}"
-                ) from None
+        _check_dtype("promote_types", "type1", 1, type1)
+        _check_dtype("promote_types", "type2", 2, type2)
     result = _PROMOTED[type1, type2] = _promote(type1, type2)
     return result
 
@@ -324,11 +326,8 @@ def can_cast(from_: dtype, to: dtype) -> bool:
         >>> tritorch.can_cast(tritorch.float64, tritorch.float16), tritorch.can_cast(tritorch.float16, tritorch.int64)
         (True, False)
     """
-    for position, (name, value) in enumerate((("from_", from_), ("to", to)), 1):
-        if not isinstance(value, dtype):
-            raise TypeError(
-                f"can_cast(): argument '{name}' (position {position}) must be tritorch.dtype, not {type(value).__name__}"
-            )
+    _check_dtype("can_cast", "from_", 1, from_)
+    _check_dtype("can_cast", "to", 2, to)
     return from_.category <= to.category
 
 
@@ -348,15 +347,13 @@ def _lift(higher: dtype | None, lower: dtype | None) -> dtype | None:
 
 
 @functools.cache
-def result_dtype(
-    dims: tuple[dtype, ...], zero_dims: tuple[dtype, ...] = (), numbers: tuple[dtype, ...] = ()
-) -> dtype:
+def result_dtype(dims: tuple[dtype, ...], zero_dims: tuple[dtype, ...] = (), numbers: tuple[dtype, ...] = ()) -> dtype:
     """The dtype in which an operator computes, by torch's rule of priorities.
 
     Args:
         dims: the dtypes of the tensors that have dimensions.
-        zero_dims: those of the 0-dimensional tensors. They, and below them the numbers, lift the result only
-            into a higher category: ``int32 tensor + 0-dim int64`` is int32, ``int32 tensor + 0-dim float64`` is float64.
+        zero_dims: those of the 0-dimensional tensors. They, and below them the numbers, lift the result only into
+            a higher category: int32 with a 0-dim int64 is int32, int32 with a 0-dim float64 is float64.
         numbers: those of the Python numbers, by :func:`number_dtype`.
 
     Raises:
@@ -385,14 +382,6 @@ def result_type_of(*operands: Any) -> dtype:
 
 # Decimal digits that survive a round trip through the type; `resolution` is ten to minus that.
 _DIGITS = {float8_e4m3fn: 0, float8_e5m2: 0, bfloat16: 2, float16: 3, float32: 6, float64: 15}
-
-
-def _numeric_argument(function: str, value: Any) -> dtype:
-    if not isinstance(value, dtype):
-        raise TypeError(
-            f"{function}(): argument 'type' (position 1) must be tritorch.dtype, not {type(value).__name__}"
-        )
-    return value
 
 
 class _Limits:
@@ -424,7 +413,8 @@ tiny=6.10352e-05, dtype=float16)
     __slots__ = ("eps", "resolution", "smallest_normal", "tiny")
 
     def __init__(self, type: dtype | None = None) -> None:
-        given = _default if type is None else _numeric_argument("finfo", type)
+        given = _default if type is None else type
+        _check_dtype("finfo", "type", 1, given)
         if given.category < FLOAT:
             raise TypeError(
                 "tritorch.finfo() requires a floating point input type. Use tritorch.iinfo to handle 'tritorch.finfo'"
@@ -461,16 +451,16 @@ class iinfo(_Limits):
     __slots__ = ()
 
     def __init__(self, type: dtype) -> None:
-        given = _numeric_argument("iinfo", type)
-        if given is bool_:
+        _check_dtype("iinfo", "type", 1, type)
+        if type is bool_:
             raise TypeError("tritorch.bool is not supported by tritorch.iinfo")
-        if given.category != INTEGER:
+        if type.category != INTEGER:
             raise TypeError(
                 "tritorch.iinfo() requires an integer input type. Use tritorch.finfo to handle 'tritorch.iinfo'"
             )
-        limits = np.iinfo(given.np)
-        self.dtype = given.name
-        self.bits = given.itemsize * 8
+        limits = np.iinfo(type.np)
+        self.dtype = type.name
+        self.bits = type.itemsize * 8
         self.min = int(limits.min)
         self.max = int(limits.max)
 

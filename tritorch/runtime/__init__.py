@@ -1,0 +1,1 @@
+"""What stands between tensors and the machine: devices, streams, storage, compiled kernels."""
