@@ -1,0 +1,29 @@
+// NumPy's C API, and the little that the bindings ask of arrays. Include this, never NumPy's headers: one
+// file (module.cpp) defines TRITORCH_IMPORT_NUMPY and fills the tables for all.
+#pragma once
+
+#include "py.h"
+
+#define PY_ARRAY_UNIQUE_SYMBOL tritorch_array_api
+#define PY_UFUNC_UNIQUE_SYMBOL tritorch_ufunc_api
+#ifndef TRITORCH_IMPORT_NUMPY
+#define NO_IMPORT_ARRAY
+#define NO_IMPORT_UFUNC
+#endif
+#include <numpy/arrayobject.h>
+#include <numpy/ufuncobject.h>
+
+namespace tritorch {
+
+inline PyArrayObject* as_array(PyObject* object) noexcept { return reinterpret_cast<PyArrayObject*>(object); }
+
+// The tritorch.dtype of an array or DeviceArray: borrowed, or null with an error set.
+PyObject* dtype_of(PyObject* array);
+// Its shape as tritorch.Size: a new reference.
+PyObject* shape_of(PyObject* array);
+// The kind character of its dtype, with 'V' for ml_dtypes' floats; 0 with an error set.
+char kind_of(PyObject* array);
+// Whether gradients exist for it: floating or complex.
+inline bool is_differentiable_kind(char kind) noexcept { return kind == 'f' || kind == 'c' || kind == 'V'; }
+
+}  // namespace tritorch
