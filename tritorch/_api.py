@@ -1,0 +1,77 @@
+"""From the registry of operators to what users call: functions in namespaces, tensor methods, Python's operators.
+
+Everything above the operators (``nn``, ``optim``...) is written against this module's names.
+"""
+
+from . import _factory, autograd, dtypes, ops
+from .autograd import enable_grad, grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
+from .ops import _op
+from .runtime.device import device
+from .shape import Size
+from .tensor import Tensor
+
+_NAMESPACES: dict[str, dict[str, object]] = {"": {}}
+
+
+def namespace(path):
+    """The functions whose home is ``path``: ``""`` the top, ``"nn.functional"``, ``"linalg"``...
+
+    Example:
+        >>> from tritorch import _api
+        >>> "relu" in _api.namespace("nn.functional")
+        True
+    """
+    return _NAMESPACES.setdefault(path, {})
+
+
+def _place(dotted, function):
+    home, _, name = dotted.rpartition(".")
+    taken = namespace(home).setdefault(name, function)
+    if taken is not function:
+        raise TypeError(f"two operators are named {dotted}: {taken.__module__} and {function.__module__}")
+
+
+def _method(name, function):
+    if name not in Tensor.__dict__:
+        setattr(Tensor, name, function)
+
+
+def _install(op):
+    names = [op.short, *op.alias.split()]
+    home = f"{op.home}." if op.home else ""
+    if op.function:
+        for name in names:
+            _place(home + name, op.call)
+            if op.call_ is not None and not op.home:
+                _place(name + "_", op.call_)
+        for dotted in op.also.split():
+            _place(dotted, op.call)
+    method = op.method
+    if method is None:
+        method = not op.home and bool(op.args) and op.args[0].role == "tensor"
+    if method:
+        call = method if callable(method) else op.call
+        for name in names:
+            _method(name, call)
+    if op.call_ is not None and not op.home:
+        for name in names:
+            _method(name + "_", op.call_)
+    for name, function in op.dunders.items():
+        setattr(Tensor, name, function)
+
+
+def install(op):
+    """Puts one operator into its namespaces and on Tensor: for operators that users define, too."""
+    _install(op)
+    for name, function in namespace("").items():
+        globals().setdefault(name, function)
+
+
+for _operator in _op.REGISTRY.values():
+    _install(_operator)
+for _module in (_factory, dtypes):
+    for _name in _module.__all__ if hasattr(_module, "__all__") else ():
+        namespace("").setdefault(_name, getattr(_module, _name))
+for _name, _kind in {**{d.name: d for d in dtypes.ALL}, **dtypes.ALIASES}.items():
+    namespace("").setdefault(_name, _kind)
+globals().update({name: value for name, value in namespace("").items() if name not in globals()})

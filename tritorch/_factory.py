@@ -1,0 +1,225 @@
+"""Tensors out of Python's and NumPy's data."""
+
+import numpy as np
+
+from . import _C, dtypes
+from .dtypes import as_dtype, from_python
+from .runtime.device import device as Device
+from .runtime.device import get_default_device
+from .tensor import Tensor
+
+__all__ = [
+    "tensor",
+    "as_tensor",
+    "asarray",
+    "from_numpy",
+    "from_dlpack",
+    "frombuffer",
+    "is_tensor",
+    "scalar_tensor",
+]
+
+
+def _leaf(data):
+    """The first scalar of nested sequences: what decides the dtype along with NumPy's own rule."""
+    while isinstance(data, (list, tuple)) and data:
+        data = data[0]
+    return data
+
+
+def _plain(data):
+    """Nested sequences with tensors and arrays in them, as Python numbers."""
+    if isinstance(data, (list, tuple)):
+        return [_plain(x) for x in data]
+    return data.tolist() if isinstance(data, (Tensor, np.ndarray)) else data
+
+
+def _ragged(data, dim=0):
+    lengths = [len(x) if isinstance(x, (list, tuple)) else None for x in data]
+    for n in lengths:
+        if n != lengths[0]:
+            if n is None or lengths[0] is None:
+                raise TypeError(f"expected a sequence of one kind at dim {dim + 1}, got numbers beside sequences")
+            raise ValueError(f"expected sequence of length {lengths[0]} at dim {dim + 1} (got {n})")
+    for x in data:
+        if isinstance(x, (list, tuple)):
+            _ragged(x, dim + 1)
+
+
+def _has_tensor(data):
+    return isinstance(data, (list, tuple)) and any(
+        isinstance(x, (Tensor, np.ndarray)) or (isinstance(x, (list, tuple)) and _has_tensor(x)) for x in data
+    )
+
+
+def _from_sequence(data, kind):
+    leaf = _leaf(data)
+    source = None
+    if isinstance(leaf, (Tensor, np.ndarray, np.generic)):
+        source = leaf.dtype if isinstance(leaf, Tensor) else dtypes.from_numpy(leaf.dtype)
+    if _has_tensor(data):
+        data = _plain(data)
+    try:
+        array = np.array(data)
+    except ValueError:
+        _ragged(data)
+        raise
+    except OverflowError:
+        raise RuntimeError("Overflow when unpacking long long") from None
+    if kind is not None:
+        if array.dtype.kind in "OSU" and array.size:
+            _refuse(data, array)
+        return array.astype(kind.np)
+    if array.dtype.kind in "OSU" and array.size:
+        _refuse(data, array)
+    if array.size == 0:
+        return array.astype(dtypes.get_default_dtype().np)
+    if source is not None and source.category >= dtypes.from_numpy(array.dtype).category:
+        return array.astype(source.np)
+    return array.astype(from_python({"b": bool, "i": int, "u": int, "f": float, "c": complex}[array.dtype.kind]).np)
+
+
+def _refuse(data, array):
+    if array.dtype.kind == "O" and isinstance(array.reshape(-1)[0], int):
+        raise RuntimeError("Overflow when unpacking long long")
+    leaf = _leaf(data)
+    if isinstance(data, (list, tuple)):
+        raise TypeError(f"new(): invalid data type '{type(leaf).__name__}'")
+    raise RuntimeError(f"Could not infer dtype of {type(leaf).__name__}")
+
+
+def _array_of(data, kind, copy):
+    if isinstance(data, Tensor):
+        array = data._array
+    elif isinstance(data, (np.ndarray, np.generic)):
+        array = np.asarray(data)
+        dtypes.from_numpy(array.dtype)
+    elif isinstance(data, (bool, int, float, complex)):
+        return np.asarray(data, (kind or from_python(type(data) if type(data) in _PY else _base(data))).np)
+    elif not isinstance(data, (list, tuple)) and hasattr(data, "__array__"):
+        array = np.asarray(data)
+    elif isinstance(data, (list, tuple, range)):
+        return _from_sequence(list(data) if isinstance(data, range) else data, kind)
+    else:
+        raise RuntimeError(f"Could not infer dtype of {type(data).__name__}")
+    if kind is not None and array.dtype != kind.np:
+        return array.astype(kind.np)
+    return array.copy() if copy else array
+
+
+_PY = (bool, int, float, complex)
+
+
+def _base(data):
+    return next(t for t in _PY if isinstance(data, t))
+
+
+def _check_device(device, name):
+    device = get_default_device() if device is None else Device(device)
+    if device.type != "cpu":
+        raise RuntimeError(f"{name}: expected device cpu, got {device}: this version of tritorch runs on the CPU alone")
+
+
+def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=False):
+    """A new tensor with a copy of ``data``: a number, nested sequences of them, a NumPy array, a tensor.
+
+    Without ``dtype``: bool, int64, the default dtype or its complex partner for Python's numbers; an array's own.
+
+    Raises:
+        ValueError: ``expected sequence of length 2 at dim 1 (got 3)``.
+        RuntimeError, TypeError: for what is no number.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.tensor([[1, 2], [3, 4]])
+        tensor([[1, 2],
+                [3, 4]])
+    """
+    _check_device(device, "tensor")
+    made = _C.wrap(_array_of(data, None if dtype is None else as_dtype(dtype, "tensor"), copy=True))
+    if requires_grad:
+        made.requires_grad = True
+    return made
+
+
+def as_tensor(data, dtype=None, device=None):
+    """``data`` as a tensor, sharing memory (and for a tensor its graph) where no copy is needed.
+
+    Example:
+        >>> import numpy, tritorch
+        >>> a = numpy.zeros(2)
+        >>> tritorch.as_tensor(a)[0] = 7
+        >>> float(a[0])
+        7.0
+    """
+    _check_device(device, "as_tensor")
+    kind = None if dtype is None else as_dtype(dtype, "as_tensor")
+    if isinstance(data, Tensor):
+        return data if kind is None or data.dtype is kind else data.to(kind)
+    return _C.wrap(_array_of(data, kind, copy=False))
+
+
+def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
+    """:func:`as_tensor` with NumPy's ``copy`` and a ``requires_grad`` flag."""
+    made = as_tensor(obj, dtype, device)
+    shares = isinstance(obj, (Tensor, np.ndarray)) and np.shares_memory(made._array, np.asarray(getattr(obj, "_array", obj)))
+    if copy and shares:
+        made = made.clone()
+    if copy is False and not shares:
+        raise ValueError("can't alias arbitrary sequence")
+    return made.detach().requires_grad_() if requires_grad else made
+
+
+def from_numpy(ndarray):
+    """A tensor on the memory of a NumPy array: writes show on both sides.
+
+    Raises:
+        TypeError: for what is no array, or an array of a type that tensors can't hold.
+        ValueError: for negative strides or a foreign byte order.
+
+    Example:
+        >>> import numpy, tritorch
+        >>> tritorch.from_numpy(numpy.arange(3))
+        tensor([0, 1, 2])
+    """
+    if not isinstance(ndarray, np.ndarray):
+        raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
+    dtypes.from_numpy(ndarray.dtype)
+    if any(s < 0 for s in ndarray.strides):
+        raise ValueError(
+            "At least one stride in the given numpy array is negative, and tensors with negative strides are not "
+            "currently supported. (You can probably work around this by making a copy of your array  with array.copy().) "
+        )
+    return _C.wrap(ndarray.view(np.ndarray))
+
+
+def from_dlpack(ext_tensor, *, device=None, copy=None):
+    """A tensor on the memory of any object with ``__dlpack__``, without a copy."""
+    if isinstance(ext_tensor, Tensor) and ext_tensor.requires_grad:
+        raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+    return _C.wrap(np.from_dlpack(ext_tensor, copy=copy))
+
+
+def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False):
+    """A one-dimensional tensor on the memory of an object with the buffer protocol."""
+    kind = as_dtype(dtype, "frombuffer")
+    size = memoryview(buffer).nbytes
+    if size == 0 or offset >= size:
+        raise ValueError(f"both buffer length ({size}) and count ({count}) must not be 0, and offset ({offset}) below it")
+    if count < 0 and (size - offset) % kind.itemsize:
+        raise ValueError(
+            f"buffer length ({size - offset} bytes) after offset ({offset} bytes) must be a multiple of "
+            f"element size ({kind.itemsize})"
+        )
+    made = _C.wrap(np.frombuffer(buffer, np.uint8, -1 if count < 0 else count * kind.itemsize, offset).view(kind.np))
+    return made.requires_grad_() if requires_grad else made
+
+
+def is_tensor(obj):
+    """Whether ``obj`` is a tensor."""
+    return isinstance(obj, Tensor)
+
+
+def scalar_tensor(s, *, dtype=None, device=None, layout=None, requires_grad=False, pin_memory=False):
+    """A 0-dim tensor of one number, in the default dtype unless given."""
+    return tensor(s, dtype=dtype or dtypes.get_default_dtype(), device=device, requires_grad=requires_grad)

@@ -1,0 +1,230 @@
+"""What generated call paths call: the uncommon turns of binding, placing and writing."""
+
+import warnings
+from collections import namedtuple
+
+import numpy as np
+
+from .. import _C
+from .._C import TensorBase
+from ..dtypes import can_cast
+from ..dtypes import from_numpy as dtype_of
+from ..errors import argument_type, cant_cast, expected_tensor, output_shape
+from ..runtime.device import device as Device
+from ..runtime.device import get_default_device
+from ..shape import broadcast, size_args, wrap_dim, wrap_dims
+
+__all__ = [
+    "TensorBase",
+    "assign",
+    "assign_tensor",
+    "is_operand",
+    "keep_dims",
+    "metas",
+    "number",
+    "number_or_operand",
+    "operand",
+    "place",
+    "refuse_overlap",
+    "shape",
+    "shapes",
+    "size_args",
+    "tensor_list",
+    "wrap_dim",
+    "wrap_dims",
+    "write_out",
+    "write_out_tensor",
+    "zeros_like_meta",
+]
+
+NUMBER_TYPES = (int, float, complex, np.generic)
+
+
+def is_operand(x):
+    """True for what the operators of Python take beside a tensor."""
+    return isinstance(x, (TensorBase, int, float, complex, np.generic))
+
+
+def _kind_name(x):
+    return type(x).__name__
+
+
+def operand(op, position, name, x):
+    """The array of ``x``, or torch's TypeError."""
+    if isinstance(x, TensorBase):
+        return x._array
+    raise expected_tensor(op.short, name, position + 1, x)
+
+
+def number_or_operand(op, position, name, x):
+    """The array of ``x``, or the Python number that it is."""
+    if isinstance(x, np.generic):
+        return x.item()
+    if isinstance(x, NUMBER_TYPES):
+        return x
+    return operand(op, position, name, x)
+
+
+def number(x):
+    """A Python number out of a number, a NumPy scalar or a 0-dim tensor; anything else as it is."""
+    if isinstance(x, TensorBase):
+        return x._array.item()
+    return x.item() if isinstance(x, np.generic) else x
+
+
+def tensor_list(op, position, name, xs):
+    """``xs`` as a list, each checked to be a tensor."""
+    if isinstance(xs, TensorBase):
+        xs = xs.unbind(0) if xs.ndim else [xs]
+    if not isinstance(xs, (list, tuple)):
+        raise argument_type(op.short, name, position + 1, "tuple of Tensors", xs)
+    for i, x in enumerate(xs):
+        if not isinstance(x, TensorBase):
+            raise TypeError(
+                f"{op.short}(): expected Tensor as element {i} in argument {position}, but got {_kind_name(x)}"
+            )
+    return list(xs)
+
+
+def shape(x):
+    """The shape of a tensor; a number has none."""
+    return x.shape if isinstance(x, TensorBase) else ()
+
+
+def shapes(xs):
+    """The shapes of a list of tensors."""
+    return [x.shape for x in xs]
+
+
+def metas(outs):
+    """(shape, dtype) of each output: enough to make a zero gradient of it."""
+    return tuple((o.shape, o._array.dtype) for o in outs)
+
+
+def zeros_like_meta(meta):
+    """The gradient of an output that nothing used."""
+    return _C.wrap(np.zeros(*meta))
+
+
+def keep_dims(x, dim, shape):
+    """``x`` with the reduced dims back as ones; None stays None."""
+    return None if x is None else x.reshape([1 if i in dim else n for i, n in enumerate(shape)])
+
+
+def place(device, name):
+    """The device of a new tensor."""
+    device = get_default_device() if device is None else Device(device)
+    if device.type != "cpu":
+        raise RuntimeError(f"{name}: expected device cpu, got {device}: this version of tritorch runs on the CPU alone")
+    return device
+
+
+# Note [Writes]: every write into an existing tensor passes `assign`: it refuses overlapping targets and
+# lossy categories with torch's texts, casts, and bumps the version that views and detach() share.
+
+
+def refuse_overlap(array):
+    """Raises torch's error for a target that shows one element in several places (an expanded tensor)."""
+    if not array.flags.c_contiguous and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True)):
+        raise RuntimeError(
+            "unsupported operation: more than one element of the written-to tensor refers to a single "
+            "memory location. Please clone() the tensor before performing the operation."
+        )
+
+
+def assign(target, value, name):
+    """Writes the array ``value`` into ``target``; bumps its version."""
+    array = target._array
+    if value is not array:
+        given = np.shape(value)
+        if given != array.shape and broadcast(given, array.shape) != array.shape:
+            raise output_shape(array.shape, broadcast(given, array.shape))
+        if value.dtype != array.dtype:
+            source, goal = dtype_of(value.dtype), dtype_of(array.dtype)
+            if not can_cast(source, goal):
+                raise cant_cast(source, goal)
+        refuse_overlap(array)
+        np.copyto(array, value, casting="unsafe")
+    _C.bump(target)
+    return target
+
+
+def assign_tensor(target, value, name):
+    """In-place form of a composite: ``target`` takes ``value`` through ``copy_``, which records."""
+    if value.shape != target.shape:
+        raise output_shape(target.shape, value.shape)
+    if not can_cast(value.dtype, target.dtype):
+        raise cant_cast(value.dtype, target.dtype)
+    return target.copy_(value)
+
+
+def _refuse_grad(op, out, inputs):
+    flat = [x for i in inputs for x in (i if isinstance(i, list) else [i])]
+    outs = out if isinstance(out, (tuple, list)) else (out,)
+    if _C.needs_grad(*[x for x in (*flat, *outs) if isinstance(x, TensorBase)]):
+        raise RuntimeError(
+            f"{op.short}(): functions with out=... arguments don't support automatic differentiation, "
+            "but one of the arguments requires grad."
+        )
+
+
+def _write_one(op, out, value):
+    if not isinstance(out, TensorBase):
+        raise argument_type(op.short, "out", None, "Tensor", out)
+    if out._array.shape != np.shape(value):
+        if out._array.size:
+            warnings.warn(
+                f"An output with one or more elements was resized since it had shape {list(out._array.shape)}, which "
+                f"does not match the required output shape {list(np.shape(value))}. This behavior is deprecated, and in a "
+                "future PyTorch release outputs will not be resized unless they have zero elements. You can explicitly "
+                "reuse an out tensor t by resizing it, inplace, to zero elements with t.resize_(0).",
+                UserWarning,
+                stacklevel=4,
+            )
+        if not can_cast(dtype_of(value.dtype), out.dtype):
+            raise cant_cast(dtype_of(value.dtype), out.dtype)
+        out.resize_(np.shape(value))
+    return assign(out, value, op.short)
+
+
+def write_out(op, out, result, inputs):
+    """``out=``: resized to the result (with torch's warning unless it is empty), written, returned."""
+    _refuse_grad(op, out, inputs)
+    if not op.returns:
+        return _write_one(op, out, result)
+    if len(out) != len(op.returns):
+        raise TypeError(f"{op.short}(): argument 'out' must be tuple of {len(op.returns)} Tensors")
+    return return_type(op.short, op.returns)(
+        *[_write_one(op, o, r) for o, r in zip(out, result, strict=True)]
+    )
+
+
+def write_out_tensor(op, out, result, inputs):
+    """``out=`` of a composite."""
+    _refuse_grad(op, out, inputs)
+    if isinstance(result, tuple):
+        return type(result)(*[_write_one(op, o, r._array) for o, r in zip(out, result, strict=True)])
+    return _write_one(op, out, result._array)
+
+
+_TYPES: dict = {}
+
+
+def return_type(name, fields):
+    """The named tuple of an operator with several outputs; prints as torch's ``return_types``."""
+    key = (name, tuple(fields))
+    if key not in _TYPES:
+        base = namedtuple(name, fields)
+
+        def __repr__(self):
+            body = ",\n".join(f"{f}={v!r}" for f, v in zip(fields, self, strict=True))
+            return f"tritorch.return_types.{name}(\n{body})"
+
+        made = type(name, (base,), {"__repr__": __repr__, "__slots__": (), "__module__": "tritorch.return_types"})
+        made.__reduce__ = lambda self: (tuple, (tuple(self),))
+        _TYPES[key] = made
+    return _TYPES[key]
+
+
+RETURN_TYPES = _TYPES
+__all__ += ["return_type"]

@@ -1,0 +1,400 @@
+"""Writes an operator's call path: bind, place, run, record.
+
+Note [Generated call path]: as ``dataclasses`` does, the source of each form (function, in-place, operator,
+backward) is written once, when the operator is defined, with the argument names spelled out, so that a call
+binds by Python itself and loops over nothing. ``inspect.getsource(tritorch.add)`` shows it.
+"""
+
+import linecache
+import re
+
+from .. import _C
+from . import _call
+from ._schema import MISSING
+
+OPERATORS = {  # Python's operator -> its method, reflected, in-place
+    "+": ("__add__", "__radd__", "__iadd__"),
+    "-": ("__sub__", "__rsub__", "__isub__"),
+    "*": ("__mul__", "__rmul__", "__imul__"),
+    "/": ("__truediv__", "__rtruediv__", "__itruediv__"),
+    "//": ("__floordiv__", "__rfloordiv__", "__ifloordiv__"),
+    "%": ("__mod__", "__rmod__", "__imod__"),
+    "**": ("__pow__", "__rpow__", "__ipow__"),
+    "@": ("__matmul__", "__rmatmul__", "__imatmul__"),
+    "&": ("__and__", "__rand__", "__iand__"),
+    "|": ("__or__", "__ror__", "__ior__"),
+    "^": ("__xor__", "__rxor__", "__ixor__"),
+    "<<": ("__lshift__", "__rlshift__", "__ilshift__"),
+    ">>": ("__rshift__", "__rrshift__", "__irshift__"),
+    "==": ("__eq__", None, None),
+    "!=": ("__ne__", None, None),
+    "<": ("__lt__", None, None),
+    "<=": ("__le__", None, None),
+    ">": ("__gt__", None, None),
+    ">=": ("__ge__", None, None),
+    "unary -": ("__neg__", None, None),
+    "unary +": ("__pos__", None, None),
+    "unary ~": ("__invert__", None, None),
+    "abs": ("__abs__", None, None),
+}
+NUMPY_NAMES = {"dim": "axis", "keepdim": "keepdims"}  # torch takes NumPy's names for these two
+
+
+def build(cls):
+    """Gives ``cls`` its forms: ``call``, ``call_`` (in place), ``dunders`` and ``backward``."""
+    cls.forms = []
+    scope = {
+        "OP": cls,
+        "NAME": cls.short,
+        "LOOP": cls.loop() if cls.slot == "cpu" else cls.eager,
+        "run": _C.run,
+        "wrap": _C.wrap,
+        "needs_grad": _C.needs_grad,
+        "record": _C.record,
+        "record_inplace": _C.record_inplace,
+        "view": _C.view,
+        "bump": _C.bump,
+        "LOOP_": cls.__dict__["cpu_"].__func__ if "cpu_" in cls.__dict__ else None,
+        "check_inplace": _C.check_inplace,
+        **{name: getattr(_call, name) for name in _call.__all__},
+    }
+    if cls.ufunc is not None:
+        scope["FAST"] = _C.Fast(cls.ufunc, cls.kinds, cls.result == "bool")
+        scope["fast1"], scope["fast2"], scope["fast_into"] = _C.fast1, _C.fast2, _C.fast_into
+    if cls.derivatives:
+        scope["OPB"] = _backward(cls, scope)
+    if cls.returns:
+        scope["RETURNS"] = _call.return_type(cls.short, cls.returns)
+    cls.call = _compile(cls, cls.short, _function(cls), scope)
+    cls.call_ = _compile(cls, cls.short + "_", _inplace(cls), scope) if cls.inplace else None
+    cls.dunders = _dunders(cls, scope) if cls.operator else {}
+
+
+def _compile(cls, name, lines, scope):
+    source = "\n".join(lines) + "\n"
+    filename = f"<tritorch operator {cls.path}: {name}>"
+    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
+    scope = dict(scope)
+    for a in cls.public_args():
+        if a.default is not MISSING:
+            scope[f"_{a.name}"] = a.default
+    exec(compile(source, filename, "exec"), scope)  # our own text, made from identifiers only
+    function = scope[name]
+    function.__doc__ = cls.__doc__
+    function.__module__ = cls.__module__
+    function.__qualname__ = name
+    return function
+
+
+# -- the pieces of a form: each gives source lines --------------------------------------------------
+
+
+def _signature(cls, *extra):
+    args, star = [], False
+    for a in cls.public_args():
+        if a.role == "shape" and not a.keyword_only:
+            args.append(f"*{a.name}")
+            star = True
+            continue
+        if a.keyword_only and not star:
+            args.append("*")
+            star = True
+        args.append(a.name if a.default is MISSING else f"{a.name}=_{a.name}")
+    for name in extra:
+        if not star:
+            args.append("*")
+            star = True
+        args.append(f"{name}=None")
+    return ", ".join(args)
+
+
+def _numpy_names(cls):
+    have = {a.name for a in cls.args}
+    return [alias for name, alias in NUMPY_NAMES.items() if name in have and alias not in have]
+
+
+def _aliases(cls, pad="    "):
+    lines = []
+    names = {alias: name for name, alias in NUMPY_NAMES.items()}
+    for alias in _numpy_names(cls):
+        lines.append(f"{pad}if {alias} is not None: {names[alias]} = {alias}")
+    return lines
+
+
+def _fast(cls, form):
+    """The same-dtype, same-device, no-grad case falls straight through to the ufunc."""
+    if cls.ufunc is None:
+        return []
+    tensors = [a.name for a in cls.args if a.is_tensor]
+    plain = [f"{a.name} is _{a.name}" for a in cls.args if not a.is_tensor]
+    if form == "function":
+        plain.append("out is None")
+    call = f"{'fast_into' if form == 'inplace' else f'fast{len(tensors)}'}(FAST, {', '.join(tensors)})"
+    test = " and ".join(plain)
+    body = [f"r = {call}", "if r is not None: return r"]
+    if not test:
+        return ["    " + line for line in body]
+    return [f"    if {test}:"] + ["        " + line for line in body]
+
+
+def _bind(cls):
+    """Arrays of the tensor arguments, and the plain ones normalised."""
+    lines, first = [], next((a for a in cls.args if a.is_tensor), None)
+    numbers = cls.numbers.split()
+    for position, a in enumerate(cls.args):
+        n = a.name
+        if a.role == "tensor":
+            if a.default is None:
+                lines.append(f"    a_{n} = None if {n} is None else operand(OP, {position}, {n!r}, {n})")
+            else:
+                reader = "number_or_operand" if n in numbers else "operand"
+                lines.append(f"    try: a_{n} = {n}._array")
+                lines.append(f"    except AttributeError: a_{n} = {reader}(OP, {position}, {n!r}, {n})")
+        elif a.role == "tensors":
+            lines.append(f"    {n} = tensor_list(OP, {position}, {n!r}, {n})")
+            lines.append(f"    a_{n} = [t._array for t in {n}]")
+    rank = None
+    if first is not None:
+        rank = f"a_{first.name}[0].ndim" if first.role == "tensors" else f"a_{first.name}.ndim"
+    for a in cls.args:
+        n = a.name
+        if a.role == "dim" and rank:
+            guard = f"if {n} is not None: " if a.default is None else ""
+            lines.append(f"    {guard}{n} = wrap_dim({n}, {rank})")
+        elif a.role == "dims" and rank:
+            lines.append(f"    {n} = wrap_dims({n}, {rank})")
+        elif a.role == "shape":
+            lines.append(f"    {n} = size_args({n})")
+        elif a.role == "number":
+            lines.append(f"    if {n}.__class__ is not float and {n}.__class__ is not int: {n} = number({n})")
+    return lines
+
+
+def _check(cls):
+    if "check" not in cls.__dict__:
+        return []
+    asked = cls.check.__code__.co_varnames[: cls.check.__code__.co_argcount]
+    tensors = {a.name for a in cls.args if a.is_tensor}
+    return [f"    OP.check({', '.join('a_' + n if n in tensors else n for n in asked)})"]
+
+
+def _run(cls):
+    arrays = ", ".join(f"a_{a.name}" if a.is_tensor else a.name for a in cls.args)
+    return [f"    r = run(LOOP, {arrays})" if arrays else "    r = run(LOOP)"]
+
+
+def _function(cls):
+    if cls.slot == "eager":
+        return _eager(cls)
+    extra = (["out"] if cls.has_out else []) + _numpy_names(cls)
+    lines = [f"def {cls.short}({_signature(cls, *extra)}):", *_aliases(cls), *_fast(cls, "function")]
+    lines += [*_bind(cls), *cls.bind_lines(), *_check(cls), *_run(cls)]
+    if cls.has_out:
+        inputs = ", ".join(a.name for a in cls.args if a.is_tensor)
+        lines.append(f"    if out is not None: return write_out(OP, out, r, ({inputs},))")
+    lines += cls.finish_lines()
+    if cls.derivatives:
+        lines += _record(cls, "record", "out_")
+    return [*lines, "    return out_"]
+
+
+def _eager(cls):
+    extra = (["out"] if cls.has_out else []) + _numpy_names(cls)
+    lines = [f"def {cls.short}({_signature(cls, *extra)}):", *_aliases(cls)]
+    lines += [line for line in _bind_eager(cls)]
+    call = f"LOOP({', '.join(f'{a.name}={a.name}' if a.keyword_only else a.name for a in cls.args)})"
+    if cls.returns:
+        call = f"RETURNS(*{call})"
+    if not cls.has_out:
+        return [*lines, f"    return {call}"]
+    inputs = ", ".join(a.name for a in cls.args if a.is_tensor)
+    return [
+        *lines,
+        f"    if out is None: return {call}",
+        f"    return write_out_tensor(OP, out, {call}, ({inputs},))",
+    ]
+
+
+def _bind_eager(cls):
+    lines, first = [], next((a for a in cls.args if a.is_tensor), None)
+    numbers = cls.numbers.split()
+    for position, a in enumerate(cls.args):
+        n = a.name
+        if a.role == "tensor" and a.default is MISSING and n not in numbers:
+            lines.append(f"    if not isinstance({n}, TensorBase): operand(OP, {position}, {n!r}, {n})")
+        elif a.role == "tensors":
+            lines.append(f"    {n} = tensor_list(OP, {position}, {n!r}, {n})")
+        elif a.role == "shape":
+            lines.append(f"    {n} = size_args({n})")
+        elif a.role in ("dim", "dims") and first is not None:
+            rank = f"{first.name}[0].ndim" if first.role == "tensors" else f"{first.name}.ndim"
+            guard = f"if {n} is not None: " if a.default is None and a.role == "dim" else ""
+            lines.append(f"    {guard}{n} = wrap_{a.role}({n}, {rank})")
+    return lines
+
+
+def _inplace(cls):
+    first = cls.args[0].name
+    name = cls.short + "_"
+    lines = [f"def {name}({_signature(cls, *_numpy_names(cls))}):", *_aliases(cls)]
+    if cls.slot == "eager":
+        call = f"LOOP({', '.join(f'{a.name}={a.name}' if a.keyword_only else a.name for a in cls.args)})"
+        return [*lines, *_bind_eager(cls), f"    return assign_tensor({first}, {call}, {name!r})"]
+    lines += [*_fast(cls, "inplace"), *_bind(cls), *_check(cls), f"    check_inplace({first})"]
+    own = "cpu_" in cls.__dict__  # writes the array itself
+    if cls.derivatives:
+        targets = ", ".join(_targets(cls))
+        lines.append(f"    recording = needs_grad({targets})")
+        if first in _saved(cls):  # the write destroys what the derivative needs
+            users = " or ".join(f"needs_grad({u})" for u in dict.fromkeys(_saved(cls)[first]))
+            lines.append(f"    original = {first}.clone() if {users} else {first}")
+    if own:
+        lines += [f"    refuse_overlap(a_{first})", _run(cls)[0].replace("LOOP", "LOOP_"), f"    bump({first})"]
+    elif cls.rebinds:
+        lines += [*_run(cls), f"    {first}._array = r"]
+    else:
+        lines += [*_run(cls), f"    assign({first}, r, {name!r})"]
+    if cls.derivatives:
+        lines += _record(cls, "record_inplace", first)
+    return [*lines, f"    return {first}"]
+
+
+# -- recording and the backward function ------------------------------------------------------------
+
+
+def _targets(cls):
+    """The arguments that have a derivative, in the order of the schema."""
+    have = {t for targets, _, _ in cls.derivatives for t in targets}
+    return [a.name for a in cls.args if a.name in have]
+
+
+def _saved(cls):
+    """name -> the targets whose derivatives ask for it: what a node saves."""
+    saved = {}
+    for targets, _, asked in cls.derivatives:
+        for name in asked:
+            if name.startswith("grad") or name == "needs":
+                continue
+            saved.setdefault(name, []).extend(targets)
+    for name in cls.backward_saves:
+        saved.setdefault(name, []).extend(_targets(cls))
+    if cls.returns and _materialized(cls):
+        saved["_metas"] = _targets(cls)
+    return saved
+
+
+def _grad_names(cls):
+    outs = cls.returns or ("out",)
+    return [f"grad_{o}" for o in outs]
+
+
+def _materialized(cls):
+    """Gradients of several outputs that a derivative names: an undefined one becomes zeros."""
+    asked = {n for _, _, names in cls.derivatives for n in names}
+    wanted = [g for g in _grad_names(cls) if g in asked]
+    return wanted if len(set(wanted)) > 1 or ("grad" in asked and wanted) else []
+
+
+def _record(cls, how, out):
+    targets = _targets(cls)
+    tensors = {a.name for a in cls.args if a.is_tensor}
+    single = len(targets) == 1
+    inplace = how == "record_inplace"
+    first = cls.args[0].name
+    values = []
+    for name, users in _saved(cls).items():
+        if name == "_metas":
+            value = "metas(out_)"
+        elif name == "out":
+            value = f"{out}[0]" if cls.returns else out
+        elif name in cls.returns:
+            value = f"{out}[{cls.returns.index(name)}]"
+        elif name.endswith("_shape") and name[:-6] in tensors:
+            source = name[:-6]
+            value = f"shapes({source})" if _is_list(cls, source) else f"shape({source})"
+        else:
+            value = "original" if inplace and name == first else name
+        tensor_like = name in tensors or name == "out" or name in cls.returns
+        if tensor_like and not single and len(set(users)) < len(targets):
+            value = f"({value} if {' or '.join(f'needs_grad({u})' for u in dict.fromkeys(users))} else None)"
+        values.append(value)
+    test = "recording" if inplace else f"needs_grad({', '.join(targets)})"
+    saved = "".join(v + ", " for v in values)
+    return [f"    if {test}: {how}(OPB, {out}, ({', '.join(targets)},), ({saved}))"]
+
+
+def _is_list(cls, name):
+    return any(a.name == name and a.role == "tensors" for a in cls.args)
+
+
+def _backward(cls, scope):
+    targets, saved = _targets(cls), list(_saved(cls))
+    grads = _grad_names(cls)
+    scope = dict(scope)
+    multi = cls.multi
+    lines = [f"def backward(needs, saved, {'*grads' if multi else ', '.join(grads)}):"]
+    if saved:
+        lines.append(f"    ({', '.join(saved)},) = saved")
+    if not multi:
+        lines.append(f"    grad = {grads[0]}")
+        for i, g in enumerate(grads):
+            if g in _materialized(cls):
+                lines.append(f"    if {g} is None: {g} = zeros_like_meta(_metas[{i}])")
+        if _materialized(cls):
+            lines.append(f"    grad = {grads[0]}")
+        else:
+            lines.append("    if grad is None: return " + ("None" if len(targets) == 1 else f"(None,) * {len(targets)}"))
+        if len(grads) > 1:
+            lines.append(f"    grads = ({', '.join(grads)},)")
+    lines += [f"    {line}" for line in cls.backward_prelude(saved)]
+    results = {}
+    for k, (names, function, asked) in enumerate(cls.derivatives):
+        scope[f"d{k}"] = function
+        bits = [1 << targets.index(n) for n in names]
+        arguments = ", ".join("_needs" if a == "needs" else a for a in asked)
+        if len(names) == 1:
+            call = f"d{k}({arguments})"
+            results[names[0]] = call if len(targets) == 1 else f"{call} if needs & {bits[0]} else None"
+            if "needs" in asked:
+                lines.append(f"    _needs = (bool(needs & {bits[0]}),)")
+        else:
+            lines.append(f"    _needs = ({', '.join(f'bool(needs & {b})' for b in bits)},)")
+            lines.append(f"    j{k} = d{k}({arguments}) if needs & {sum(bits)} else {(None,) * len(names)}")
+            for i, n in enumerate(names):
+                results[n] = f"j{k}[{i}]"
+    if len(targets) == 1:
+        lines.append(f"    return {results[targets[0]]}")
+    else:
+        lines.append(f"    return ({', '.join(results[t] for t in targets)},)")
+    source = "\n".join(lines) + "\n"
+    filename = f"<tritorch operator {cls.path}: backward>"
+    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
+    exec(compile(source, filename, "exec"), scope)  # our own text, made from identifiers only
+    cls.backward = staticmethod(scope["backward"])
+    return _C.OpBackward(node_name(cls.short), scope["backward"])
+
+
+def node_name(short):
+    """``log_softmax`` -> ``LogSoftmaxBackward0``."""
+    return "".join(part.capitalize() for part in re.split("_+", short) if part) + "Backward0"
+
+
+def _dunders(cls, scope):
+    method, reflected, inplace = OPERATORS[cls.operator]
+    scope = dict(scope, CALL=cls.call, CALL_=cls.call_)
+    one = len([a for a in cls.args if a.is_tensor]) == 1
+    made = {}
+    if one:
+        made[method] = cls.call
+        return made
+    fast = ["    r = fast2(FAST, input, other)", "    if r is not None: return r"] if cls.ufunc is not None else []
+    refuse = "    if not is_operand(other): return NotImplemented"
+    for name, head, body in (
+        (method, fast, "return CALL(input, other)"),
+        (reflected, [], "return CALL(other, input)"),
+        (inplace if cls.inplace else None, [], "return CALL_(input, other)"),
+    ):
+        if name:
+            lines = [f"def {name}(input, other):", *head, refuse, f"    {body}"]
+            made[name] = _compile(cls, name, lines, scope)
+    return made

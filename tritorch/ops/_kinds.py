@@ -1,0 +1,222 @@
+"""The kinds of operators: each is one loop with a blank, which an operator's ``cpu`` slot fills.
+See Note [Half precision] in ``_op`` and Note [Blocks] in ``runtime.blocks``.
+"""
+
+import numpy as np
+
+from ..dtypes import from_numpy as dtype_of
+from ..dtypes import get_default_dtype, number_dtype, result_dtype
+from ..runtime import blocks
+from ..shape import broadcast
+from ._op import FLOAT32, Op, is_half, narrowed
+from ._schema import Arg
+
+BOOL = np.dtype(np.bool_)
+
+def promoted(operands):
+    """torch's result dtype of arrays and Python numbers."""
+    dims, zeros, numbers = [], [], []
+    for x in operands:
+        if not isinstance(x, np.ndarray):
+            numbers.append(number_dtype(x))
+        elif x.ndim:
+            dims.append(dtype_of(x.dtype))
+        else:
+            zeros.append(dtype_of(x.dtype))
+    return result_dtype(tuple(dims), tuple(zeros), tuple(numbers))
+
+
+class Elementwise(Op, kind=True):
+    """One output element from one element of each operand, with broadcasting and torch's promotion.
+
+    Class keywords:
+        ufunc: the NumPy ufunc that ``cpu`` is when the plain arguments have their defaults.
+        kinds: the NumPy kinds for which that is exactly torch's, without promotion.
+        result: "same" (the promoted dtype), "float" (integers are lifted to the default dtype), "bool",
+            "real" (the real dtype of a complex operand).
+        keep: names of tensor arguments that take no part in promotion (``condition`` of where).
+    """
+
+    ufunc = None
+    kinds = "fc"
+    result = "same"
+    keep = ""
+
+    @classmethod
+    def loop(cls):
+        cpu, result, opmath = cls.cpu, cls.result, cls.opmath
+        count = sum(a.is_tensor for a in cls.args)
+        kept = [i for i, a in enumerate(cls.args) if a.name in cls.keep.split()]
+
+        def loop(*args):
+            operands = args[:count]
+            kind = promoted([x for i, x in enumerate(operands) if i not in kept and x is not None])
+            if result == "float" and kind.category < 2:
+                kind = get_default_dtype()
+            store = compute = kind.np
+            if opmath and is_half(compute):
+                compute = FLOAT32
+            arrays = [x if i in kept or x is None else np.asarray(x, compute) for i, x in enumerate(operands)]
+            if result == "bool":
+                store = BOOL
+            elif result == "real":
+                store = kind.to_real().np
+            shapes = [x.shape for x in arrays if x is not None]
+            shape = shapes[0]
+            if any(s != shape for s in shapes):
+                shape = broadcast(*shapes)
+            size = store.itemsize
+            for n in shape:
+                size *= n
+            if size > blocks.LARGE and None not in arrays:
+                return blocks.pointwise(cpu, arrays, args[count:], shape, store)
+            out = cpu(*arrays, *args[count:])
+            if out.dtype != store:
+                out = out.astype(store)
+            return out if out.shape == shape else np.broadcast_to(out, shape).copy()
+
+        return loop
+
+
+class Reduction(Op, kind=True):
+    """Many elements to one, along ``dim`` (None: all of them).
+
+    ``cpu(input, dim, keepdim, ...)`` sees a tuple of dims. In derivatives ``grad`` and ``out`` keep the reduced
+    dims, so that they broadcast against ``input``.
+
+    Class keywords:
+        lift: dtype rule of integers: "int64" (sum), "float" (refused, as mean does), "" (kept).
+    """
+
+    lift = ""
+
+    @classmethod
+    def loop(cls):
+        cpu, lift = cls.cpu, cls.lift
+        names = [a.name for a in cls.args]
+        wanted = names.index("dtype") if "dtype" in names else None
+
+        def loop(input, *rest):
+            dtype = rest[wanted - 1] if wanted is not None else None
+            store = input.dtype
+            if dtype is not None:
+                input = input.astype(dtype.np, copy=False)
+                store = dtype.np
+            elif lift and store.kind in "biu":
+                store = np.dtype(np.int64)
+                input = input.astype(store) if lift == "int64" else input
+            half = cls.opmath and is_half(store)
+            out = cpu(input.astype(FLOAT32) if half else input, *rest)
+            return narrowed(out, store) if half else out
+
+        return loop
+
+    backward_saves = ("dim", "keepdim", "input_shape")
+
+    @classmethod
+    def backward_prelude(cls, saved):
+        lines = ["if not keepdim: grad = keep_dims(grad, dim, input_shape)"]
+        if "out" in saved:
+            lines.append("if not keepdim: out = keep_dims(out, dim, input_shape)")
+        return lines
+
+
+class Scan(Op, kind=True):
+    """A running combination along one dim: ``cpu(input, dim, ...)``."""
+
+
+class RowWise(Op, kind=True):
+    """Rows along one ``dim``, each from itself alone (softmax and its like).
+
+    ``cpu(input, dim, ...)`` is called with blocks of rows, ``dim`` = -1: see Note [Blocks].
+    """
+
+    @classmethod
+    def loop(cls):
+        cpu = cls.cpu
+        names = [a.name for a in cls.args]
+        wanted = names.index("dtype") if "dtype" in names else None
+
+        def loop(input, dim, *rest):
+            dtype = rest[wanted - 2] if wanted is not None else None
+            if dtype is not None:
+                input = input.astype(dtype.np, copy=False)
+            store = input.dtype
+            if input.size == 0 or input.ndim == 0:
+                return cpu(input.reshape(input.shape or (1,)), -1, *rest).reshape(input.shape)
+            half = is_half(store)
+            if half:
+                input = input.astype(FLOAT32)
+            elif dim == input.ndim - 1 and input.nbytes <= blocks.LARGE:
+                return cpu(input, -1, *rest)
+            moved = np.moveaxis(input, dim, -1)
+            table = np.ascontiguousarray(moved).reshape(-1, moved.shape[-1])
+            out = blocks.rows(cpu, table, (-1, *rest)).reshape(moved.shape)
+            out = np.moveaxis(out, -1, dim)
+            return out.astype(store) if half else out
+
+        return loop
+
+
+class View(Op, kind=True):
+    """Another window on the same storage: ``cpu`` returns a NumPy view of ``input``.
+
+    Class keywords:
+        multi: the operator returns a tuple of views, which may not be written in place under autograd.
+    """
+
+    has_out = False
+    opmath = False
+    rebinds = True
+
+    @classmethod
+    def finish_lines(cls):
+        if cls.multi:
+            return ["    out_ = tuple([view(input, x, None, True) for x in r])"]
+        return ["    out_ = view(input, r)"]
+
+
+class Creation(Op, kind=True):
+    """A new tensor from plain values. ``cpu`` gets ``dtype`` as a NumPy dtype.
+
+    The function takes torch's ``dtype, layout, device, requires_grad, pin_memory`` beside the slot's own arguments;
+    without ``dtype`` it is the default dtype, unless the slot's own ``dtype_rule`` (of the plain arguments) says otherwise.
+    """
+
+    has_out = True
+    method = False
+    opmath = False
+
+    @classmethod
+    def loop(cls):
+        cpu = cls.cpu
+        at = next((i for i, a in enumerate(cls.args) if a.name == "dtype"), None)
+        rule = getattr(cls, "dtype_rule", None)
+
+        def loop(*args):
+            if at is None:
+                return cpu(*args)
+            args = list(args)
+            if args[at] is None:
+                plain = args[:at] + args[at + 1 :]
+                args[at] = rule(*plain) if rule else get_default_dtype()
+            args[at] = args[at].np
+            return cpu(*args)
+
+        return loop
+
+    @classmethod
+    def public_args(cls):
+        extra = [Arg(n, "value", d, True) for n, d in CREATION_OPTIONS.items()]
+        return [*cls.args, *extra]
+
+    @classmethod
+    def bind_lines(cls):
+        return ["    device = place(device, NAME)"]
+
+    @classmethod
+    def finish_lines(cls):
+        return ["    out_ = wrap(r)", "    if requires_grad: out_.requires_grad = True"]
+
+
+CREATION_OPTIONS = {"layout": None, "device": None, "requires_grad": False, "pin_memory": False}

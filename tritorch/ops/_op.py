@@ -1,0 +1,242 @@
+"""The language operators are written in: one class an operator, its slots its definition.
+
+    class mul(Elementwise, operator="*", inplace=True):
+        '''Multiplies :attr:`input` by :attr:`other`, with broadcasting.'''
+
+        def cpu(input, other):            # schema and meaning; see Note [Annotations are the schema]
+            return input * other
+
+        def d_input(grad, other):         # one derivative an argument; handed what it names,
+            return grad * other.conj()    # and only what it names is saved
+
+Slots: ``cpu`` on arrays (or ``eager`` for a composite, on tensors), ``cpu_`` (the in-place form's own writing),
+``cuda``, ``check`` (raises on bad arguments), ``method`` (the form on Tensor, where it differs), ``d_<argument>`` or
+``d_<argument>__<argument>`` for a joint one, ``samples``. Class keywords: see :class:`Op`.
+
+Note [Names a derivative may ask for]: ``grad`` (of the first output), ``grad_<output>``, ``grads`` (all),
+``out`` or an output's own name, any argument, ``<argument>_shape``, and ``needs`` (joint forms: a tuple of bools).
+Derivatives speak tensor language: methods and operators of tensors, and ``ops.<name>`` for the rest.
+"""
+
+import inspect
+import types
+
+import numpy as np
+
+from .._C import TensorBase
+from ..dtypes import from_numpy
+from . import _codegen, _schema
+
+__all__ = ["Op", "REGISTRY", "ops"]
+
+REGISTRY: dict[str, type["Op"]] = {}  # class name -> operator, in order of definition
+
+
+class _Ops:
+    """Any registered operator by name, found when it is used, so that no family imports another."""
+
+    def __getattr__(self, name):
+        try:
+            call = REGISTRY[name].call
+        except KeyError:
+            raise AttributeError(f"no operator is named {name!r}") from None
+        setattr(self, name, call)  # the next look-up is a plain attribute
+        return call
+
+
+ops = _Ops()
+
+
+# Note [Half precision]: float16 and bfloat16 are storage: formulas compute in float32, the result is rounded once.
+FLOAT32 = np.dtype(np.float32)
+
+
+def is_half(dtype):
+    """True for the floating types narrower than float32."""
+    return dtype.itemsize < 4 and dtype.kind not in "biu" and from_numpy(dtype).is_floating_point
+
+
+def _widen(x):
+    if isinstance(x, np.ndarray) and is_half(x.dtype):
+        return x.astype(FLOAT32), x.dtype
+    if isinstance(x, list) and x and isinstance(x[0], np.ndarray) and any(is_half(y.dtype) for y in x):
+        return [y.astype(FLOAT32) if is_half(y.dtype) else y for y in x], x[0].dtype
+    return x, None
+
+
+def narrowed(x, dtype):
+    """A float32 result (or a tuple of results) rounded to the half type ``dtype``."""
+    if isinstance(x, (tuple, list)):
+        return type(x)([narrowed(y, dtype) for y in x])
+    return x.astype(dtype) if getattr(x, "dtype", None) == FLOAT32 else x
+
+
+def half_as_float32(function):
+    """``function`` for arrays of half precision too."""
+
+    def loop(*args):
+        half = None
+        for x in args:
+            if isinstance(x, (np.ndarray, list)):
+                half = half or _widen(x)[1]
+        if half is None:
+            return function(*args)
+        return narrowed(function(*[_widen(x)[0] for x in args]), half)
+
+    return loop
+
+
+def conj(x):
+    """The conjugate of a tensor or a number; a real one is handed back as it is, at no cost."""
+    if isinstance(x, TensorBase):
+        return x.conj() if x.dtype.is_complex else x
+    return x.conjugate() if isinstance(x, complex) else x
+
+
+class OpMeta(type):
+    """Makes an operator's class callable as the operator: ``add(a, b)``."""
+
+    def __call__(cls, *args, **kwargs):
+        return cls.call(*args, **kwargs)
+
+    def __repr__(cls):
+        return f"<operator {cls.path}>" if "path" in cls.__dict__ else super().__repr__()
+
+
+class Op(metaclass=OpMeta):
+    """Base of all kinds. A plain ``Op`` hands its arrays to ``cpu`` as they are.
+
+    Class keywords (all optional):
+        home: where the function lives below the top: ``"nn.functional"``, ``"linalg"``... ("" the top itself).
+        also: more dotted names of the same function, separated by spaces.
+        operator: the Python operator it implements, as ``"+"`` or ``"unary -"``.
+        inplace: True makes the form ``name_`` on tensors (and as a function).
+        method, function: False leaves that form out.
+        alias: more names, in every form.
+        numbers: the tensor arguments that also take Python numbers.
+        returns: names of the outputs when there are several.
+        opmath: False hands half-precision arrays as they are, instead of as float32.
+        kind: True declares a kind, not an operator.
+    """
+
+    home = also = operator = alias = numbers = ""
+    inplace = False
+    function = True
+    method: object = None
+    returns: tuple = ()
+    opmath = True
+    ufunc = None
+    abstract = True
+    has_out = True
+    rebinds = False  # the in-place form becomes another window instead of writing (t_, squeeze_)
+    multi = False  # a tuple of outputs of one kind (split, unbind)
+    backward_saves: tuple = ()  # what a kind's backward needs beyond what derivatives name
+
+    def __init_subclass__(cls, kind=False, **keywords):
+        super().__init_subclass__()
+        for key, value in keywords.items():
+            if not hasattr(Op, key) and not any(key in vars(base) for base in cls.__mro__[1:]):
+                raise TypeError(f"operator {cls.__name__}: unknown keyword {key!r}")
+            setattr(cls, key, value)
+        cls.abstract = kind
+        if not kind:
+            _define(cls)
+
+    @classmethod
+    def loop(cls):
+        """The function the call path runs on the CPU: arrays and plain values in the schema's order."""
+        return half_as_float32(cls.cpu) if cls.opmath else cls.cpu
+
+    @classmethod
+    def bind_lines(cls):
+        """Lines of the call path that bind what a kind adds to the signature."""
+        return []
+
+    @classmethod
+    def finish_lines(cls):
+        """Lines of the call path that make ``out_`` of what the loop gave, ``r``."""
+        if cls.multi:
+            return ["    out_ = tuple([wrap(x) for x in r])"]
+        if cls.returns:
+            return [f"    out_ = RETURNS({', '.join(f'wrap(r[{i}])' for i in range(len(cls.returns)))})"]
+        return ["    out_ = wrap(r)"]
+
+    @classmethod
+    def backward_prelude(cls, saved):
+        """Lines at the head of the backward function, given the names it has."""
+        return []
+
+    @classmethod
+    def public_args(cls):
+        """The arguments of the function, beyond those of the slot."""
+        return cls.args
+
+
+def _positional(function):
+    """``function`` with its keyword-only parameters made positional: loops pass every argument in order."""
+    code, defaults = function.__code__, function.__kwdefaults__ or {}
+    if not code.co_kwonlyargcount:
+        return function
+    keywords = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+    tail = [defaults[k] for k in keywords if k in defaults]
+    made = types.FunctionType(
+        code.replace(co_argcount=code.co_argcount + len(keywords), co_kwonlyargcount=0),
+        function.__globals__, function.__name__, (function.__defaults__ or ()) + tuple(tail), function.__closure__,
+    )  # fmt: skip
+    made.__annotations__, made.__qualname__, made.__signature__ = (
+        function.__annotations__, function.__qualname__, inspect.signature(function),
+    )  # fmt: skip
+    return made
+
+
+def _define(cls):
+    name = cls.__name__
+    prefix = cls.home.replace(".", "_") + "_" if cls.home else ""
+    short = name.removeprefix(prefix) if prefix else name
+    cls.path = f"{cls.home}.{short}" if cls.home else short
+    cls.short = short
+    if not cls.__dict__.get("__doc__"):
+        raise TypeError(f"operator {cls.path}: a docstring is missing")
+    if name in REGISTRY:
+        raise TypeError(f"operator {cls.path}: the name is taken by {REGISTRY[name].__module__}")
+    slot = "eager" if "eager" in cls.__dict__ else "cpu"
+    if not hasattr(cls, slot):
+        raise TypeError(f"operator {cls.path}: slot cpu (or eager) is missing")
+    for key, value in list(cls.__dict__.items()):
+        if callable(value) and not key.startswith("__") and not isinstance(value, type):
+            if hasattr(value, "__code__"):
+                setattr(cls, key, staticmethod(value if key.startswith("d_") else _positional(value)))
+    cls.slot = slot
+    cls.args = _schema.parse(cls.__dict__[slot].__func__ if slot in cls.__dict__ else getattr(cls, slot))
+    cls.derivatives = _derivatives(cls)
+    _codegen.build(cls)
+    REGISTRY[name] = cls
+
+
+def _derivatives(cls):
+    """[(tuple of argument names, function, names it asks for)] after checking every name."""
+    arguments = {a.name for a in cls.args}
+    tensors = {a.name for a in cls.args if a.is_tensor}
+    outs = set(cls.returns) or {"out"}
+    known = (
+        arguments
+        | outs
+        | {"out", "grad", "grads", "needs"}
+        | {f"grad_{o}" for o in outs}
+        | {f"{t}_shape" for t in tensors}
+    )
+    found = []
+    for key, function in cls.__dict__.items():
+        if not key.startswith("d_"):
+            continue
+        function = function.__func__
+        targets = tuple(key[2:].split("__"))
+        for target in targets:
+            if target not in tensors:
+                raise TypeError(f"operator {cls.path}: {key} is the derivative of an unknown argument {target!r}")
+        asked = _schema.names(function)
+        for ask in asked:
+            if ask not in known:
+                raise TypeError(f"operator {cls.path}: {key} asks for {ask!r}, which it does not have")
+        found.append((targets, function, asked))
+    return found

@@ -1,0 +1,85 @@
+"""What an operator's ``cpu`` slot says of its arguments.
+
+Note [Annotations are the schema]: a bare parameter is a tensor; ``Tensors`` is a list of them; every
+other annotation is a plain value. ``Dim``, ``Dims`` and ``Shape`` ask the call path to normalise what
+the caller gave, so that a slot always sees non-negative ints or tuples of them.
+"""
+
+import inspect
+from dataclasses import dataclass
+from typing import Any
+
+class Tensors(list):
+    """Annotation: a list or tuple of tensors."""
+
+
+class Dim(int):
+    """Annotation: one dimension of the first tensor; negative allowed, the slot sees ``0 <= dim < ndim``."""
+
+
+class Dims(tuple):
+    """Annotation: None, an int or several; the slot sees a tuple of distinct dimensions (None: all of them)."""
+
+
+class Shape(tuple):
+    """Annotation: ``f(2, 3)`` or ``f((2, 3))``; the slot sees a tuple of ints."""
+
+
+class DType:
+    """Annotation: a tritorch dtype or None."""
+
+
+class Number(complex):
+    """Annotation: a Python number; a 0-dim tensor is read."""
+
+
+MISSING = inspect.Parameter.empty
+
+
+@dataclass(slots=True)
+class Arg:
+    """One argument of an operator: its name, what it is (a role), and its default."""
+
+    name: str
+    role: str  # tensor | tensors | dim | dims | shape | number | value
+    default: Any = MISSING
+    keyword_only: bool = False
+
+    @property
+    def is_tensor(self):
+        """True for a tensor or a list of tensors."""
+        return self.role in ("tensor", "tensors")
+
+
+ROLES = {"Tensors": "tensors", "Dim": "dim", "Dims": "dims", "Shape": "shape"}
+NUMBERS = {"int", "float", "Number"}
+
+
+def _role(annotation):
+    if annotation is MISSING:
+        return "tensor"
+    name = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "")
+    if name in NUMBERS:
+        return "number"
+    return ROLES.get(name, "value")
+
+
+def parse(function):
+    """The arguments of a slot, in order.
+
+    Example:
+        >>> def cpu(input, *, alpha: "float" = 1): ...
+        >>> [(a.name, a.role) for a in parse(cpu)]
+        [('input', 'tensor'), ('alpha', 'number')]
+    """
+    args = []
+    for p in inspect.signature(function).parameters.values():
+        if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
+            raise TypeError(f"{function.__qualname__}: an operator's slot takes no *args or **kwargs; use Shape")
+        args.append(Arg(p.name, _role(p.annotation), p.default, p.kind is p.KEYWORD_ONLY))
+    return args
+
+
+def names(function):
+    """The parameter names of a derivative: what it is to be handed."""
+    return list(inspect.signature(function).parameters)
