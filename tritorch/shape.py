@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Self, SupportsIndex
+
+from ._C import SizeBase
 
 MAX_DIMS = 64
 
 
-class Size(tuple[int, ...]):
+class Size(SizeBase, tuple[int, ...]):
     """The shape of a tensor: a tuple of ints that stays a :class:`Size` under slicing, ``+`` and ``*``.
+
+    Items may be anything with ``__index__``: NumPy integers, 0-dim integer tensors.
 
     Raises:
         TypeError: if an item is no integer.
@@ -29,13 +33,6 @@ class Size(tuple[int, ...]):
 
     __slots__ = ()
 
-    def __new__(cls, sizes: Iterable[SupportsIndex] = ()) -> Self:
-        self = tuple.__new__(cls, sizes)
-        for item in self:
-            if type(item) is not int:
-                return tuple.__new__(cls, _indices(self))
-        return self
-
     def numel(self) -> int:
         """The number of elements of a tensor of this shape."""
         return math.prod(self)
@@ -43,38 +40,8 @@ class Size(tuple[int, ...]):
     def __repr__(self) -> str:
         return f"tritorch.Size([{', '.join(map(str, self))}])"
 
-    def __getitem__(self, index: Any) -> Any:
-        item = tuple.__getitem__(self, index)
-        return tuple.__new__(Size, item) if type(item) is tuple else item
-
-    def __add__(self, other: Any) -> Size:
-        if not isinstance(other, tuple):
-            raise TypeError(f"can only concatenate tuple (not {type(other).__name__}) to tritorch.Size")
-        return Size(tuple.__add__(self, other))
-
-    def __radd__(self, other: Any) -> Any:
-        if not isinstance(other, tuple):
-            return NotImplemented
-        return Size(tuple.__add__(other, self))
-
-    def __mul__(self, count: SupportsIndex) -> Size:
-        return tuple.__new__(Size, tuple.__mul__(self, count))
-
-    __rmul__ = __mul__
-
     def __reduce__(self) -> tuple:
         return Size, (tuple(self),)
-
-
-def _indices(items: Iterable[Any]) -> list[int]:
-    found = []
-    for position, item in enumerate(items):
-        try:
-            found.append(operator.index(item))
-        except TypeError:
-            name = type(item).__name__
-            raise TypeError(f"tritorch.Size() takes an iterable of 'int' (item {position} is '{name}')") from None
-    return found
 
 
 class _Constant:
@@ -177,7 +144,7 @@ def wrap_dim(dim: int, ndim: int) -> int:
     raise IndexError(f"Dimension out of range (expected to be in range of [{-bound}, {bound - 1}], but got {dim})")
 
 
-def wrap_dims(dim: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
+def wrap_dims(dim: int | tuple[int, ...] | list[int] | None, ndim: int) -> tuple[int, ...]:
     """The dimensions that ``dim=`` names, counted from the front, in the order given: None and an empty
     sequence mean all of them. A 0-dim tensor has none, so that naming its dimension 0 or -1 gives ``()``.
 
