@@ -131,7 +131,7 @@ def test_a_history_that_cannot_be_had():
         def grad_fn(self):
             raise RuntimeError("a view made under no_grad was written")
 
-    assert _print.tensor_repr(Broken(), np.ones(1)) == "tensor([1.], grad_fn=<Invalid>)"
+    assert _print.tensor_repr(Broken(), np.ones(1)) == "Broken([1.], grad_fn=<Invalid>)"
 
 
 @pytest.mark.parametrize(

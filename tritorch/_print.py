@@ -212,14 +212,17 @@ def _suffixes(tensor: Any, empty: bool) -> Iterator[str | None]:
     yield _grad_suffix(tensor)
 
 
-def tensor_repr(tensor: Any, array: np.ndarray, prefix: str = "tensor(") -> str:
+def tensor_repr(tensor: Any, array: np.ndarray, prefix: str | None = None) -> str:
     """What ``repr`` shows of a tensor.
 
     Args:
         tensor: anything with ``dtype``, ``shape``, ``device``, ``requires_grad`` and ``grad_fn``.
         array: its elements, on the host.
-        prefix: what it opens with: ``"tensor("``, or a subclass's name and a bracket.
+        prefix: what it opens with; by default ``"tensor("``, or a subclass's name and a bracket.
     """
+    if prefix is None:
+        name = type(tensor).__name__
+        prefix = "tensor(" if name in ("Tensor", "Parameter") else f"{name}("
     indent = len(prefix)
     text = prefix + array_str(array, tensor.dtype, indent)
     column = len(text) - text.rfind("\n") + 1

@@ -6,6 +6,7 @@ elements or in bytes: functions that make strides take the unit as ``itemsize``.
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
 from collections.abc import Sequence
@@ -191,6 +192,7 @@ def broadcast(*shapes: Sequence[int]) -> tuple[int, ...]:
     return result
 
 
+@functools.lru_cache(maxsize=4096)  # a program meets few pairs of shapes, each many times
 def _broadcast_two(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
     ndim = max(len(a), len(b))
     a = (1,) * (ndim - len(a)) + a
