@@ -75,3 +75,4 @@ for _module in (_factory, dtypes):
 for _name, _kind in {**{d.name: d for d in dtypes.ALL}, **dtypes.ALIASES}.items():
     namespace("").setdefault(_name, _kind)
 globals().update({name: value for name, value in namespace("").items() if name not in globals()})
+_op.on_define.append(install)

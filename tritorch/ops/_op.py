@@ -30,6 +30,7 @@ from . import _codegen, _schema
 __all__ = ["Op", "REGISTRY", "ops"]
 
 REGISTRY: dict[str, type["Op"]] = {}  # class name -> operator, in order of definition
+on_define: list = []  # called with each operator that is defined from now on: how a user's own reaches Tensor
 
 
 class _Ops:
@@ -211,6 +212,8 @@ def _define(cls):
     cls.derivatives = _derivatives(cls)
     _codegen.build(cls)
     REGISTRY[name] = cls
+    for notify in on_define:
+        notify(cls)
 
 
 def _derivatives(cls):
