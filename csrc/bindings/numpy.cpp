@@ -3,6 +3,7 @@
 #include "numpy.h"
 #include "tensor.h"
 
+#include <utility>
 #include <vector>
 
 namespace tritorch {
@@ -134,6 +135,39 @@ char kind_of(PyObject* array) {
     if (PyArray_DescrCheck(descr.get())) return reinterpret_cast<PyArray_Descr*>(descr.get())->kind;
     no_dtype(descr.get());
     return 0;
+}
+
+std::string describe_array(PyObject* array) {
+    static const std::pair<const char*, const char*> types[] = {{"float32", "Float"},
+                                                                {"float64", "Double"},
+                                                                {"float16", "Half"},
+                                                                {"bfloat16", "BFloat16"},
+                                                                {"int64", "Long"},
+                                                                {"int32", "Int"},
+                                                                {"int16", "Short"},
+                                                                {"int8", "Char"},
+                                                                {"uint8", "Byte"},
+                                                                {"bool", "Bool"},
+                                                                {"uint16", "UInt16"},
+                                                                {"uint32", "UInt32"},
+                                                                {"uint64", "UInt64"},
+                                                                {"complex64", "ComplexFloat"},
+                                                                {"complex128", "ComplexDouble"},
+                                                                {"float8_e4m3fn", "Float8_e4m3fn"},
+                                                                {"float8_e5m2", "Float8_e5m2"}};
+    const auto text_of = [](PyObject* object) {
+        const Ref text = Ref::steal(object ? PyObject_Str(object) : nullptr);
+        const char* bytes = text ? PyUnicode_AsUTF8(text.get()) : nullptr;
+        if (!bytes) PyErr_Clear();
+        return std::string(bytes ? bytes : "?");
+    };
+    const Ref dtype = Ref::steal(PyObject_GetAttrString(array, "dtype"));
+    std::string name = text_of(dtype.get());
+    for (const auto& [numpy, tensor] : types)
+        if (name == numpy) name = tensor;
+    const Ref shape = Ref::steal(shape_of(array));
+    const Ref dims = Ref::steal(shape ? PySequence_List(shape.get()) : nullptr);
+    return "tritorch." + name + "Tensor " + text_of(dims.get());
 }
 
 PyObject* wrap_any(PyObject* stolen) {

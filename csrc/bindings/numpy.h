@@ -4,6 +4,8 @@
 
 #include "py.h"
 
+#include <string>
+
 #define PY_ARRAY_UNIQUE_SYMBOL tritorch_array_api
 #define PY_UFUNC_UNIQUE_SYMBOL tritorch_ufunc_api
 #ifndef TRITORCH_IMPORT_NUMPY
@@ -23,6 +25,8 @@ PyObject* dtype_of(PyObject* array);
 PyObject* shape_of(PyObject* array);
 // The kind character of its dtype, with 'V' for ml_dtypes' floats; 0 with an error set.
 char kind_of(PyObject* array);
+// "tritorch.FloatTensor [2, 3]", as error texts name a tensor.
+std::string describe_array(PyObject* array);
 // Whether gradients exist for it: floating or complex.
 inline bool is_differentiable_kind(char kind) noexcept { return kind == 'f' || kind == 'c' || kind == 'V'; }
 

@@ -136,6 +136,8 @@ inline bool requires_grad_of(const TensorObject* tensor) noexcept {
 // the history is first rebuilt from its base; that runs Python and can fail: null with an error set
 // (PyErr_Occurred).
 autograd::Node* grad_fn_of(TensorObject* tensor);
+// What replays a view from its root base: callable(base) -> view. Empty with an error set.
+Ref replay_of(TensorObject* view);
 // The name of a node as error texts have it: "Exp" for "ExpBackward0".
 std::string short_name(const autograd::Node& node);
 // -1 with torch's error where a view of this creation may not be written in place under grad mode: by itself,

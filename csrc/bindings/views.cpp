@@ -62,14 +62,6 @@ PyObject* apply_both(PyObject* pair, PyObject* base) {
 PyMethodDef as_strided_def = {"as_strided_view", apply_as_strided, METH_O, "Replays a view by its geometry."};
 PyMethodDef compose_def = {"view_of_view", apply_both, METH_O, "Replays a view of a view."};
 
-// What replays the view `parent` from its root: its view_fn, or its geometry as a callable.
-Ref replay_of(TensorObject* parent) {
-    const ViewMeta& meta = parent->meta->view;
-    if (meta.view_fn) return meta.view_fn;
-    const Ref geometry = Ref::steal(geometry_of(parent->array, as_tensor(meta.base.get())->array));
-    return geometry ? Ref::steal(PyCFunction_New(&as_strided_def, geometry.get())) : Ref();
-}
-
 int rebuild_history(TensorObject* view) {
     if (check_view_write(view, true) < 0) return -1;
     const ModeGuard recording(true);
@@ -93,6 +85,13 @@ int rebuild_history(TensorObject* view) {
 }
 
 }  // namespace
+
+Ref replay_of(TensorObject* view) {
+    const ViewMeta& meta = view->meta->view;
+    if (meta.view_fn) return meta.view_fn;
+    const Ref geometry = Ref::steal(geometry_of(view->array, as_tensor(meta.base.get())->array));
+    return geometry ? Ref::steal(PyCFunction_New(&as_strided_def, geometry.get())) : Ref();
+}
 
 autograd::Node* grad_fn_of(TensorObject* tensor) {
     AutogradMeta* meta = tensor->meta;
