@@ -1,6 +1,8 @@
 // The context in which NumPy runs for us, and run(): see Note [NumPy context].
 #include "context.h"
 
+#include "host.h"
+
 #include <mutex>
 #include <vector>
 
@@ -42,7 +44,8 @@ PyObject* make_context() {
     const Ref nothing = Ref::steal(PyTuple_New(0));
     if (!context || !seterr || !keywords || !nothing || PyContext_Enter(context.get()) < 0) return nullptr;
     const Ref old = Ref::steal(PyObject_Call(seterr.get(), nothing.get(), keywords.get()));
-    if (PyContext_Exit(context.get()) < 0 || !old) return nullptr;
+    const bool ready = old && use_host_allocator() == 0;
+    if (PyContext_Exit(context.get()) < 0 || !ready) return nullptr;
     return context.release();
 }
 

@@ -20,6 +20,9 @@ namespace {
 
 constexpr npy_intp large = npy_intp(1) << 20;  // bytes: beyond, the slow path has threads and recycled memory
 
+constexpr npy_intp cached_elements =
+    4096;  // from here on a result may be a block that the host allocator keeps
+
 struct Loop {
     PyUFuncGenericFunction function = nullptr;
     void* data = nullptr;
@@ -137,11 +140,41 @@ void call_loop(const Loop& loop, int inputs, const Operand* in, char* out, npy_i
     loop.function(data, &count, steps, loop.data);
 }
 
+// An array of C order for the result; a large one comes from the host allocator.
+PyObject* new_result(PyArrayObject* like, int type_num) {
+    if (PyArray_SIZE(like) < cached_elements)
+        return PyArray_SimpleNew(PyArray_NDIM(like), PyArray_DIMS(like), type_num);
+    const NumpyContext context;
+    return context ? PyArray_SimpleNew(PyArray_NDIM(like), PyArray_DIMS(like), type_num) : nullptr;
+}
+
 PyObject* direct(const Loop& loop, int inputs, const Operand* in, PyArrayObject* like) {
-    PyObject* out = PyArray_SimpleNew(PyArray_NDIM(like), PyArray_DIMS(like), loop.out_type);
+    PyObject* out = new_result(like, loop.out_type);
     if (!out) return nullptr;
     call_loop(loop, inputs, in, PyArray_BYTES(as_array(out)), PyArray_ITEMSIZE(as_array(out)),
               PyArray_SIZE(like));
+    return wrap_array(out);
+}
+
+// The last dimensions of `big` are those of `row`: a bias, mostly. Many short rows NumPy does better itself.
+bool is_row_of(PyArrayObject* row, PyArrayObject* big) {
+    const int missing = PyArray_NDIM(big) - PyArray_NDIM(row);
+    const npy_intp length = PyArray_SIZE(row);
+    return missing > 0 && (length >= 16 || PyArray_SIZE(big) <= 64 * length) &&
+           std::equal(PyArray_DIMS(row), PyArray_DIMS(row) + PyArray_NDIM(row), PyArray_DIMS(big) + missing);
+}
+
+// Operand `row` again for each of the rows of the other.
+PyObject* direct_rows(const Loop& loop, Operand* in, int row, npy_intp length, PyArrayObject* big) {
+    PyObject* out = new_result(big, loop.out_type);
+    if (!out) return nullptr;
+    char* to = PyArray_BYTES(as_array(out));
+    const npy_intp out_step = PyArray_ITEMSIZE(as_array(out)), rows = length ? PyArray_SIZE(big) / length : 0;
+    for (npy_intp i = 0; i < rows; ++i) {
+        call_loop(loop, 2, in, to, out_step, length);
+        in[1 - row].data += length * in[1 - row].step;
+        to += length * out_step;
+    }
     return wrap_array(out);
 }
 
@@ -265,6 +298,9 @@ PyObject* fast2(PyObject*, PyObject* const* args, Py_ssize_t count) {
             const Operand in[2] = {run_of(a, single_a), run_of(b, single_b)};
             return direct(loop, 2, in, single_a ? b : a);
         }
+        Operand in[2] = {run_of(a, false), run_of(b, false)};
+        if (is_row_of(b, a)) return direct_rows(loop, in, 1, PyArray_SIZE(b), a);
+        if (is_row_of(a, b)) return direct_rows(loop, in, 0, PyArray_SIZE(a), b);
     }
     PyObject* arrays[2] = {reinterpret_cast<PyObject*>(a), reinterpret_cast<PyObject*>(b)};
     return through_ufunc(fast, arrays, 2);
