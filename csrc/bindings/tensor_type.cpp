@@ -217,19 +217,17 @@ PyObject* set_types(PyObject*, PyObject* args) {
     Py_RETURN_NONE;
 }
 
-PyObject* python_view(PyObject*, PyObject* args, PyObject* keywords) {
-    PyObject *base, *array, *view_fn = Py_None;
-    int multi = 0;
-    static const char* names[] = {"base", "array", "view_fn", "multi", nullptr};
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OO|Op:view", const_cast<char**>(names), &base, &array,
-                                     &view_fn, &multi) ||
-        !expect_tensor(base, "view"))
-        return nullptr;
+PyObject* python_view(PyObject*, PyObject* const* args, Py_ssize_t count) {
+    if (count < 2 || count > 4) return PyErr_Format(PyExc_TypeError, "view(base, array[, view_fn[, multi]])");
+    if (!expect_tensor(args[0], "view")) return nullptr;
+    const int multi = count == 4 ? PyObject_IsTrue(args[3]) : 0;
+    if (multi < 0) return nullptr;
     const CreationMeta creation = modes().inference ? CreationMeta::inference
                                   : !modes().grad   ? CreationMeta::no_grad
                                   : multi           ? CreationMeta::multi_output
                                                     : CreationMeta::plain;
-    return make_view(as_tensor(base), Py_NewRef(array), view_fn == Py_None ? nullptr : view_fn, creation);
+    PyObject* view_fn = count > 2 && args[2] != Py_None ? args[2] : nullptr;
+    return make_view(as_tensor(args[0]), Py_NewRef(args[1]), view_fn, creation);
 }
 
 PyObject* python_detach(PyObject*, PyObject* tensor) {
@@ -278,7 +276,7 @@ PyObject* set_inference_mode(PyObject*, PyObject* value) { return set_mode(value
 
 PyMethodDef functions[] = {
     {"set_types", set_types, METH_VARARGS, "set_types(Tensor, Parameter, Size, cpu_device)"},
-    {"view", method(python_view), METH_VARARGS | METH_KEYWORDS,
+    {"view", method(python_view), METH_FASTCALL,
      "view(base, array, view_fn=None, multi=False)\n\nA differentiable view of `base` on `array`; record() "
      "gives it "
      "its history."},
