@@ -25,8 +25,8 @@ FLOORS = {
     8: ["tritorch.ops._kinds*"],
     9: ["tritorch.ops"],
     10: ["tritorch.fuse"],
-    11: ["tritorch._api*"],
-    12: ["tritorch"],
+    11: ["tritorch._api*", "tritorch._factory"],
+    12: ["tritorch", "tritorch.autograd.functional"],
     13: ["tritorch.__init__"],
     14: ["tritorch.cli", "perf", "examples", "scripts"],
 }

@@ -14,6 +14,7 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from multiprocessing import get_context
+from typing import Any
 
 import baseline
 import numpy as np
@@ -41,7 +42,7 @@ def database() -> dict:
     return {op.formatted_name: op for op in op_db if op.supports_dtype(torch.float32, "cpu")}
 
 
-def convert(x, made: list):
+def convert(x, made: list) -> Any:
     """A torch value as tritorch's; every pair of tensors is put down in ``made``, each tensor once."""
     if isinstance(x, torch.Tensor):
         for theirs, ours in made:
@@ -135,7 +136,7 @@ def run(name: str) -> tuple[str, str, str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--ops", default="")
     options = parser.parse_args()

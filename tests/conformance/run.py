@@ -55,7 +55,7 @@ def ratchet(result: baseline.Result, options: argparse.Namespace) -> int:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--corpus", type=Path, default=ROOT.parent / "shared" / "conformance")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--ops", default="", help="regex on the operators' names; a partial run updates nothing")
