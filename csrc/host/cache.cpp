@@ -1,20 +1,22 @@
 #include "cache.h"
 
+#include <pthread.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <new>
-#include <pthread.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 namespace tritorch::host {
 
 namespace {
 
-bool is_page_aligned(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer) % Cache::page == 0; }
+bool is_page_aligned(const void* pointer) {
+    return reinterpret_cast<std::uintptr_t>(pointer) % Cache::page == 0;
+}
 
 void* map_pages(std::size_t size) {
     void* pointer = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -30,7 +32,7 @@ void* map_aligned(std::size_t size) {
     if (lead) munmap(start, lead);
     munmap(start + lead + size, Cache::huge_page - lead);
 #ifdef MADV_HUGEPAGE
-    madvise(start + lead, size, MADV_HUGEPAGE); // advice: where it is refused, small pages do
+    madvise(start + lead, size, MADV_HUGEPAGE);  // advice: where it is refused, small pages do
 #endif
     return start + lead;
 }
@@ -41,11 +43,12 @@ std::size_t default_limit() {
     return pages > 0 && bytes > 0 ? std::min(most, std::size_t(pages) / 8 * std::size_t(bytes)) : most;
 }
 
-} // namespace
+}  // namespace
 
 Cache::Cache() {
     counts_.limit_bytes = default_limit();
-    // A fork in the middle of another thread's allocation may not leave the child with a lock that nobody holds.
+    // A fork in the middle of another thread's allocation may not leave the child with a lock that nobody
+    // holds.
     pthread_atfork([] { instance().lock_.lock(); }, [] { instance().lock_.unlock(); },
                    [] { instance().lock_.unlock(); });
 }
@@ -74,7 +77,7 @@ void* Cache::take(std::size_t size, bool& fresh) {
         fresh = false;
     } else {
         pointer = map_aligned(size);
-        if (!pointer) { // what lies idle may be just what is missing
+        if (!pointer) {  // what lies idle may be just what is missing
             trim_to(0);
             pointer = map_aligned(size);
         }
@@ -178,4 +181,4 @@ void Cache::reset_peak() {
     counts_.peak_bytes = counts_.live_bytes;
 }
 
-} // namespace tritorch::host
+}  // namespace tritorch::host
