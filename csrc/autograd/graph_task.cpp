@@ -1,0 +1,223 @@
+#include "graph_task.h"
+
+#include "ready_queue.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <unordered_map>
+
+namespace tritorch::autograd {
+
+namespace {
+
+std::atomic<std::uint64_t> next_id{0};
+
+// The node above all roots: its "results" are the gradients that the caller gave.
+class GraphRoot final : public Node {
+  public:
+    GraphRoot(std::vector<Edge> roots, Values gradients) : Node(runs_first), gradients_(std::move(gradients)) {
+        for (Edge& edge : roots) add_edge(std::move(edge));
+    }
+    void run(Values&, Values& results) override { results = std::move(gradients_); }
+    std::string name() const override { return "GraphRoot"; }
+
+  private:
+    Values gradients_;
+};
+
+// No path from the roots to a wanted input leads through a node that is older than all of them.
+std::uint64_t oldest_of(const std::vector<Edge>& inputs) {
+    std::uint64_t oldest = inputs.empty() ? 0 : UINT64_MAX;
+    for (const Edge& edge : inputs) {
+        if (edge) oldest = std::min(oldest, edge.node->topological());
+    }
+    return oldest;
+}
+
+} // namespace
+
+GraphTask::GraphTask(Request request, int depth, int owner, ReadyQueue* owner_queue)
+    : id_(next_id.fetch_add(1)),
+      depth_(depth),
+      owner_(owner),
+      keep_graph_(request.keep_graph),
+      selective_(!request.inputs.empty()),
+      modes_(request.modes),
+      root_(NodePtr::adopt(new GraphRoot(std::move(request.roots), std::move(request.gradients)))) {
+    const std::uint64_t oldest = oldest_of(request.inputs);
+    count_dependencies(oldest);
+    if (selective_) mark_needed(request.inputs, request.accumulate, oldest);
+    buffers_.emplace_back(); // index 0 means "none"
+    if (owner_ != Node::host) shared_ = true;
+    if (!owner_queue) own_queue_ = std::make_unique<ReadyQueue>(shared_);
+    host_queue_ = owner_queue ? owner_queue : own_queue_.get();
+}
+
+GraphTask::~GraphTask() = default;
+
+void GraphTask::count_dependencies(std::uint64_t oldest) {
+    std::vector<Node*> stack{root_.get()};
+    while (!stack.empty()) {
+        Node* node = stack.back();
+        stack.pop_back();
+        if (node->device() != Node::host) shared_ = true;
+        if (node->topological() < oldest) continue;
+        for (const Edge& edge : node->edges()) {
+            if (!edge) continue;
+            bool inserted;
+            ++slots_.insert(edge.node.get(), inserted).missing;
+            if (inserted) stack.push_back(edge.node.get());
+        }
+    }
+}
+
+// A node is needed if one of its edges leads to a needed or wanted one: a depth-first walk that settles a node when
+// all its children are settled.
+void GraphTask::mark_needed(const std::vector<Edge>& inputs, bool accumulate, std::uint64_t oldest) {
+    captured_.resize(accumulate ? 0 : inputs.size());
+    for (std::uint32_t i = 0; i < inputs.size(); ++i) {
+        Slot* slot = inputs[i] ? slots_.find(inputs[i].node.get()) : nullptr;
+        if (!slot) continue; // not reachable
+        if (accumulate) {
+            slot->needed = true;
+        } else {
+            slot->captured = true;
+            captures_.push_back({slot->node, inputs[i].input, i});
+        }
+    }
+    std::sort(captures_.begin(), captures_.end(), [](const Capture& a, const Capture& b) { return a.node < b.node; });
+
+    struct Frame {
+        const Node* node;
+        Slot* slot; // null for the root
+        std::uint32_t next_edge;
+    };
+    std::vector<Frame> stack{{root_.get(), nullptr, 0}};
+    NodeMap seen;
+    auto lend_need = [this](const Slot* child, Slot* parent) {
+        if (parent && wants(*child)) parent->needed = true;
+    };
+    while (!stack.empty()) {
+        Frame& frame = stack.back();
+        if (frame.next_edge == frame.node->edges().size()) {
+            const Slot* settled = frame.slot;
+            stack.pop_back();
+            if (!stack.empty()) lend_need(settled, stack.back().slot);
+            continue;
+        }
+        Node* child = frame.node->edges()[frame.next_edge++].node.get();
+        if (!child) continue;
+        bool inserted;
+        seen.insert(child, inserted);
+        Slot* slot = slots_.find(child);
+        if (!inserted) {
+            lend_need(slot, frame.slot);
+        } else if (child->topological() >= oldest) {
+            stack.push_back({child, slot, 0});
+        }
+    }
+}
+
+Value& GraphTask::cell(Slot& slot, std::uint32_t input) {
+    if (!slot.buffer) {
+        if (free_buffers_.empty()) {
+            slot.buffer = static_cast<std::uint32_t>(buffers_.size());
+            buffers_.emplace_back();
+        } else {
+            slot.buffer = free_buffers_.back();
+            free_buffers_.pop_back();
+        }
+        buffers_[slot.buffer].resize(slot.node->inputs());
+    }
+    return buffers_[slot.buffer][input];
+}
+
+Slot* GraphTask::deliver(const Edge& edge, Value gradient) {
+    Slot* slot = slots_.find(edge.node.get());
+    if (!slot) throw std::runtime_error("dependency not found for " + edge.node->name());
+    if (!wants(*slot)) return nullptr;
+    if (shared_) return deliver_locked(*slot, edge.input, std::move(gradient));
+    Value& sum = cell(*slot, edge.input);
+    if (!sum) {
+        sum = std::move(gradient);
+    } else if (gradient) {
+        runtime().accumulate(sum, std::move(gradient));
+    }
+    return --slot->missing == 0 ? slot : nullptr;
+}
+
+// Summing runs outside the lock, as it may leave and enter the runtime: whoever finds a gradient in the cell takes it
+// out, adds its own, and comes back with the sum.
+Slot* GraphTask::deliver_locked(Slot& slot, std::uint32_t input, Value gradient) {
+    for (;;) {
+        Value other;
+        {
+            std::lock_guard lock(mutex_);
+            Value& sum = cell(slot, input);
+            if (!gradient || !sum) {
+                if (gradient) sum = std::move(gradient);
+                return --slot.missing == 0 ? &slot : nullptr;
+            }
+            other = std::move(sum);
+        }
+        runtime().accumulate(other, std::move(gradient));
+        gradient = std::move(other);
+    }
+}
+
+Values GraphTask::collect(Slot& slot) {
+    std::unique_lock lock(mutex_, std::defer_lock);
+    if (shared_) lock.lock();
+    Values gradients = std::move(buffers_[slot.buffer]);
+    free_buffers_.push_back(std::exchange(slot.buffer, 0));
+    return gradients;
+}
+
+void GraphTask::capture(const Slot& slot, const Values& gradients) {
+    auto first = std::lower_bound(captures_.begin(), captures_.end(), slot.node,
+                                  [](const Capture& capture, const Node* node) { return capture.node < node; });
+    for (; first != captures_.end() && first->node == slot.node; ++first) {
+        captured_[first->index] = gradients[first->input].share();
+    }
+}
+
+void GraphTask::fail(std::exception_ptr error) noexcept {
+    std::lock_guard lock(mutex_);
+    if (failed()) return;
+    error_ = std::move(error);
+    failed_.store(true, std::memory_order_release);
+}
+
+std::exception_ptr GraphTask::error() noexcept {
+    std::lock_guard lock(mutex_);
+    return error_;
+}
+
+void GraphTask::finish() noexcept {
+    {
+        std::lock_guard lock(mutex_);
+        done_.store(true, std::memory_order_release);
+    }
+    finished_.notify_all();
+    host_queue_->wake();
+}
+
+void GraphTask::wait() {
+    std::unique_lock lock(mutex_);
+    finished_.wait(lock, [this] { return done(); });
+}
+
+void GraphTask::close() noexcept {
+    if (own_queue_) own_queue_->close();
+}
+
+void GraphTask::add_callback(std::function<void()> callback) {
+    std::lock_guard lock(mutex_);
+    callbacks_.push_back(std::move(callback));
+}
+
+void GraphTask::run_callbacks() {
+    for (std::size_t i = 0; i < callbacks_.size(); ++i) callbacks_[i](); // one may add another
+}
+
+} // namespace tritorch::autograd

@@ -1,0 +1,61 @@
+#include "ready_queue.h"
+
+#include <algorithm>
+
+namespace tritorch::autograd {
+
+namespace {
+
+bool runs_later(const ReadyNode& a, const ReadyNode& b) {
+    return a.depth != b.depth ? a.depth < b.depth : a.sequence < b.sequence;
+}
+
+} // namespace
+
+void ReadyQueue::push(ReadyNode ready) {
+    {
+        std::unique_lock lock(mutex_, std::defer_lock);
+        if (locked_) lock.lock();
+        if (closed_) return;
+        heap_.push_back(std::move(ready));
+        std::push_heap(heap_.begin(), heap_.end(), runs_later);
+    }
+    if (locked_) changed_.notify_one();
+}
+
+bool ReadyQueue::take(ReadyNode& ready) {
+    if (heap_.empty()) return false;
+    std::pop_heap(heap_.begin(), heap_.end(), runs_later);
+    ready = std::move(heap_.back());
+    heap_.pop_back();
+    return true;
+}
+
+bool ReadyQueue::try_pop(ReadyNode& ready) {
+    std::unique_lock lock(mutex_, std::defer_lock);
+    if (locked_) lock.lock();
+    return take(ready);
+}
+
+bool ReadyQueue::pop(const GraphTask* task, ReadyNode& ready) {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+        if (task && task->done()) return false;
+        if (take(ready)) return true;
+        changed_.wait(lock);
+    }
+}
+
+void ReadyQueue::wake() noexcept {
+    { std::lock_guard lock(mutex_); } // nobody is between looking and waiting
+    changed_.notify_all();
+}
+
+void ReadyQueue::close() noexcept {
+    std::vector<ReadyNode> dropped; // after the lock: it may hold the last reference to a task
+    std::lock_guard lock(mutex_);
+    closed_ = true;
+    dropped.swap(heap_);
+}
+
+} // namespace tritorch::autograd

@@ -1,0 +1,58 @@
+#include "carry.h"
+
+#include <chrono>
+#include <cxxabi.h>
+#include <new>
+#include <thread>
+
+namespace tritorch {
+
+CarriedError::CarriedError() {
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    if (!type) { // a caller's mistake that must not pass in silence
+        PyErr_SetString(PyExc_SystemError, "the engine was told of an error, but none is set");
+        PyErr_Fetch(&type, &value, &traceback);
+    }
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (traceback) PyException_SetTraceback(value, traceback);
+    Py_XDECREF(traceback);
+    Py_DECREF(type);
+    exception_ = autograd::Value(value);
+}
+
+void CarriedError::restore() const noexcept {
+    auto* value = static_cast<PyObject*>(exception_.get());
+    PyErr_Restore(Py_NewRef(reinterpret_cast<PyObject*>(Py_TYPE(value))), Py_NewRef(value),
+                  PyException_GetTraceback(value));
+}
+
+void restore_current_exception() noexcept {
+    try {
+        throw;
+    } catch (const CarriedError& error) {
+        error.restore();
+    } catch (const PythonError&) {
+        // set already
+    } catch (const std::bad_alloc&) {
+        PyErr_NoMemory();
+    } catch (const std::exception& error) {
+        PyErr_SetString(PyExc_RuntimeError, error.what());
+    }
+}
+
+void sleep_until_exit() noexcept {
+    for (;;) std::this_thread::sleep_for(std::chrono::hours(24));
+}
+
+Ref call_with(PyObject* function, PyObject** args, std::size_t count) {
+    PyObject* result = nullptr;
+    try {
+        result = PyObject_Vectorcall(function, args, count | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr);
+    } catch (abi::__forced_unwind&) {
+        sleep_until_exit();
+    }
+    return checked(result);
+}
+
+} // namespace tritorch
