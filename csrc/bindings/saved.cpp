@@ -1,6 +1,7 @@
 // Saving and giving back one tensor: see Note [Saved tensors]. Tuples of them are in saved_tuple.cpp.
 #include "saved.h"
 
+#include "node.h"
 #include "numpy.h"
 #include "saved_hooks.h"
 

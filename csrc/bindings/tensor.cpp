@@ -2,6 +2,7 @@
 // tensor_type.cpp, views are in views.cpp.
 #include "tensor.h"
 
+#include "node.h"
 #include "numpy.h"
 
 #include <new>
@@ -122,6 +123,9 @@ int tensor_traverse(PyObject* object, visitproc visit, void* arg) {
         Py_VISIT(meta->post_accumulate.get());
         Py_VISIT(meta->view.base.get());
         Py_VISIT(meta->view.view_fn.get());
+        // A node that nobody else owns belongs to the tensor: what its hooks and saved values lead back to is a cycle.
+        autograd::Node* node = meta->grad_fn.get();
+        return node && node->unique() ? as_py_node(*node).traverse(visit, arg) : 0;
     }
     return 0;
 }

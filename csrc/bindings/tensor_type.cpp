@@ -1,5 +1,6 @@
 // TensorBase as Python sees it: the attributes that need C++, and the functions that make, share and mark
 // tensors.
+#include "node.h"
 #include "numpy.h"
 #include "tensor.h"
 
@@ -89,9 +90,20 @@ int set_grad(PyObject* self, PyObject* value, void*) {
     return 0;
 }
 
+PyObject* get_grad_fn(PyObject* self, void*) {
+    autograd::Node* node = grad_fn_of(as_tensor(self));
+    return !node && PyErr_Occurred() ? nullptr : face_of(node);
+}
+
 PyObject* get_output_nr(PyObject* self, void*) {
     const AutogradMeta* meta = as_tensor(self)->meta;
     return PyLong_FromUnsignedLong(meta ? meta->output_nr : 0);
+}
+
+// The CPU's arrays are NumPy's; any other says where it is.
+PyObject* get_device(PyObject* self, void*) {
+    PyObject* array = as_tensor(self)->array;
+    return !array || PyArray_Check(array) ? or_none(Ref::share(types.cpu)) : PyObject_GetAttrString(array, "device");
 }
 
 PyObject* get_is_leaf(PyObject* self, void*) { return PyBool_FromLong(is_leaf(as_tensor(self))); }
@@ -145,10 +157,12 @@ PyMemberDef members[] = {{"_array", T_OBJECT_EX, offsetof(TensorObject, array), 
 PyGetSetDef attributes[] = {
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict},
     {"dtype", get_dtype, nullptr, "the tritorch.dtype of the elements"},
+    {"device", get_device, nullptr, "the tritorch.device that holds the data"},
     {"shape", get_shape, nullptr, "the sizes, as tritorch.Size"},
     {"ndim", get_ndim, nullptr, "the number of dimensions"},
     {"requires_grad", get_requires_grad, set_requires_grad, "whether gradients flow to this tensor"},
     {"_grad", get_grad, set_grad, "the accumulated gradient, unchecked"},
+    {"grad_fn", get_grad_fn, nullptr, "the Node that made this tensor, or None for a leaf"},
     {"output_nr", get_output_nr, nullptr, "which output of grad_fn this tensor is"},
     {"is_leaf", get_is_leaf, nullptr, "whether no operator made this tensor"},
     {"retains_grad", get_retains_grad, nullptr,
