@@ -36,6 +36,13 @@ def _method(name, function):
         setattr(Tensor, name, function)
 
 
+def _writer(read):
+    def write(self, value):
+        read(self).copy_(value)
+
+    return write
+
+
 def _install(op):
     names = [op.short, *op.alias.split()]
     home = f"{op.home}." if op.home else ""
@@ -47,7 +54,9 @@ def _install(op):
         for dotted in op.also.split():
             _place(dotted, op.call)
     method = op.method
-    if method is None:
+    if op.attribute:
+        setattr(Tensor, op.short, property(op.call, _writer(op.call) if op.attribute == "writable" else None))
+    elif method is None:
         method = not op.home and bool(op.args) and op.args[0].role == "tensor"
     if method:
         call = method if callable(method) else op.call

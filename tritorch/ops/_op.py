@@ -108,6 +108,7 @@ class Op(metaclass=OpMeta):
     """Base of all kinds. A plain ``Op`` hands its arrays to ``cpu`` as they are.
 
     Class keywords (all optional):
+        name: the public name, where the class's own is taken by another operator.
         home: where the function lives below the top: ``"nn.functional"``, ``"linalg"``... ("" the top itself).
         also: more dotted names of the same function, separated by spaces.
         operator: the Python operator it implements, as ``"+"`` or ``"unary -"``.
@@ -117,15 +118,20 @@ class Op(metaclass=OpMeta):
         numbers: the tensor arguments that also take Python numbers.
         returns: names of the outputs when there are several.
         opmath: False hands half-precision arrays as they are, instead of as float32.
+        arithmetic: False calls ``cpu`` outside the NumPy context: it computes nothing that could raise a warning.
+        attribute: True puts a property on tensors in place of the method (``x.mT``), "writable" one that copies what
+            it is given into that window (``x.real = y``).
         kind: True declares a kind, not an operator.
     """
 
-    home = also = operator = alias = numbers = ""
+    home = also = operator = alias = numbers = name = ""
     inplace = False
     function = True
     method: object = None
     returns: tuple = ()
     opmath = True
+    arithmetic = True
+    attribute: object = False
     ufunc = None
     abstract = True
     has_out = True
@@ -147,6 +153,11 @@ class Op(metaclass=OpMeta):
     def loop(cls):
         """The function the call path runs on the CPU: arrays and plain values in the schema's order."""
         return half_as_float32(cls.cpu) if cls.opmath else cls.cpu
+
+    @classmethod
+    def head_lines(cls):
+        """Lines at the head of the call path: turns that leave it before anything is bound."""
+        return []
 
     @classmethod
     def bind_lines(cls):
@@ -193,7 +204,7 @@ def _positional(function):
 def _define(cls):
     name = cls.__name__
     prefix = cls.home.replace(".", "_") + "_" if cls.home else ""
-    short = name.removeprefix(prefix) if prefix else name
+    short = cls.name or name.removeprefix(prefix)
     cls.path = f"{cls.home}.{short}" if cls.home else short
     cls.short = short
     if not cls.__dict__.get("__doc__"):
@@ -206,7 +217,7 @@ def _define(cls):
     for key, value in list(cls.__dict__.items()):
         if callable(value) and not key.startswith("__") and not isinstance(value, type):
             if hasattr(value, "__code__"):
-                setattr(cls, key, staticmethod(value if key.startswith("d_") else _positional(value)))
+                setattr(cls, key, staticmethod(value if key == "method" or key.startswith("d_") else _positional(value)))
     cls.slot = slot
     cls.args = _schema.parse(cls.__dict__[slot].__func__ if slot in cls.__dict__ else getattr(cls, slot))
     cls.derivatives = _derivatives(cls)

@@ -1,0 +1,1 @@
+"""Measurements: what tritorch costs, beside torch and NumPy in the same run."""
