@@ -1,0 +1,26 @@
+"""The constants that the engine's callers need, made for anything with a shape, a dtype and a device."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import _C
+from ..tensor import Tensor
+
+__all__ = ["ones", "zeros"]
+
+
+def _filled(make: Callable, like: Any) -> Tensor:
+    made = _C.wrap(make(like.shape, like.dtype.np))
+    return made if like.device.type == "cpu" else made.to(like.device)
+
+
+def ones(like: Any) -> Tensor:
+    """A tensor of ones with the shape, dtype and device of :attr:`like` (a Tensor, or a node's input metadata)."""
+    return _filled(np.ones, like)
+
+
+def zeros(like: Any) -> Tensor:
+    """A tensor of zeros with the shape, dtype and device of :attr:`like`."""
+    return _filled(np.zeros, like)
