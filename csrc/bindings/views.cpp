@@ -62,6 +62,12 @@ PyObject* apply_both(PyObject* pair, PyObject* base) {
 PyMethodDef as_strided_def = {"as_strided_view", apply_as_strided, METH_O, "Replays a view by its geometry."};
 PyMethodDef compose_def = {"view_of_view", apply_both, METH_O, "Replays a view of a view."};
 
+// What makes the view on `array` again from a tensor on `root`, by the geometry of both.
+Ref geometry_replay(PyObject* array, PyObject* root) {
+    const Ref geometry = Ref::steal(geometry_of(array, root));
+    return geometry ? Ref::steal(PyCFunction_New(&as_strided_def, geometry.get())) : Ref();
+}
+
 int rebuild_history(TensorObject* view) {
     if (check_view_write(view, true) < 0) return -1;
     const ModeGuard recording(true);
@@ -88,9 +94,7 @@ int rebuild_history(TensorObject* view) {
 
 Ref replay_of(TensorObject* view) {
     const ViewMeta& meta = view->meta->view;
-    if (meta.view_fn) return meta.view_fn;
-    const Ref geometry = Ref::steal(geometry_of(view->array, as_tensor(meta.base.get())->array));
-    return geometry ? Ref::steal(PyCFunction_New(&as_strided_def, geometry.get())) : Ref();
+    return meta.view_fn ? meta.view_fn : geometry_replay(view->array, as_tensor(meta.base.get())->array);
 }
 
 autograd::Node* grad_fn_of(TensorObject* tensor) {
@@ -112,9 +116,11 @@ PyObject* make_view(TensorObject* parent, PyObject* array, PyObject* view_fn, Cr
     Ref holder = Ref::steal(object);
     const ViewMeta* above = view_meta(parent);
     Ref replay = Ref::share(view_fn);
-    if (above && view_fn) {
+    if (above && (view_fn || above->view_fn)) {  // a view_fn above may have changed what strides count
         const Ref first = replay_of(parent);
-        const Ref pair = first ? Ref::steal(PyTuple_Pack(2, first.get(), view_fn)) : Ref();
+        const Ref second =
+            view_fn ? Ref::share(view_fn) : geometry_replay(as_tensor(object)->array, parent->array);
+        const Ref pair = first && second ? Ref::steal(PyTuple_Pack(2, first.get(), second.get())) : Ref();
         replay = pair ? Ref::steal(PyCFunction_New(&compose_def, pair.get())) : Ref();
         if (!replay) return nullptr;
     }

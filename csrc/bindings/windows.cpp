@@ -103,7 +103,11 @@ struct Indexer {
     }
 
     Step apply(PyObject* item) {
-        if (item == Py_None) return out.push(1, 0) ? Step::done : Step::failed;
+        if (item == Py_None) {  // the stride that keeps a dense tensor dense
+            const npy_intp stride = dim < PyArray_NDIM(array) ? PyArray_DIM(array, dim) * PyArray_STRIDE(array, dim)
+                                                              : PyArray_ITEMSIZE(array);
+            return out.push(1, stride) ? Step::done : Step::failed;
+        }
         if (item == Py_Ellipsis) {
             if (!elided) keep(PyArray_NDIM(array) - specified);
             elided = true;
@@ -245,6 +249,24 @@ PyObject* reshaped(PyObject*, PyObject* const* args, Py_ssize_t count) {
     return window_on(array, out);
 }
 
+PyObject* expanded(PyObject*, PyObject* const* args, Py_ssize_t count) {
+    if (count != 2) return PyErr_Format(PyExc_TypeError, "expanded(array, shape)");
+    PyArrayObject* array = expect_array(args[0], "expanded");
+    if (!array) return nullptr;
+    Geometry out;
+    if (!read_sizes(args[1], out.dims, out.ndim)) Py_RETURN_NONE;
+    const int lead = out.ndim - PyArray_NDIM(array);
+    if (lead < 0) Py_RETURN_NONE;
+    for (int i = 0; i < out.ndim; ++i) {
+        const npy_intp size = i < lead ? -1 : PyArray_DIM(array, i - lead);
+        if (i >= lead && out.dims[i] == -1) out.dims[i] = size;
+        if (out.dims[i] < 0 || (i >= lead && size != 1 && size != out.dims[i])) Py_RETURN_NONE;
+        out.strides[i] = size == out.dims[i] ? PyArray_STRIDE(array, i - lead) : 0;
+    }
+    out.data = PyArray_BYTES(array);
+    return window_on(array, out);
+}
+
 PyObject* window(PyObject*, PyObject* const* args, Py_ssize_t count) {
     if (count != 3 && count != 4) return PyErr_Format(PyExc_TypeError, "window(array, shape, strides[, offset])");
     PyArrayObject* array = expect_array(args[0], "window");
@@ -283,6 +305,9 @@ PyMethodDef functions[] = {
     {"reshaped", method(reshaped), METH_FASTCALL,
      "reshaped(array, shape)\n\nThe array in another shape (with one -1) without a copy, or None if there is no such "
      "window."},
+    {"expanded", method(expanded), METH_FASTCALL,
+     "expanded(array, shape)\n\nThe array repeated along dims of length one and new leading ones, or None where the sizes "
+     "don't match."},
     {"window", method(window), METH_FASTCALL,
      "window(array, shape, strides[, offset])\n\nThe window with that geometry, in bytes. Nothing is checked."},
     {"plain_size", plain_size, METH_O,

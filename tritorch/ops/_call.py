@@ -26,8 +26,8 @@ __all__ = [
     "operand",
     "place",
     "refuse_overlap",
-    "shape",
-    "shapes",
+    "shape_of",
+    "shapes_of",
     "size_args",
     "tensor_list",
     "wrap_dim",
@@ -86,12 +86,12 @@ def tensor_list(op, position, name, xs):
     return list(xs)
 
 
-def shape(x):
+def shape_of(x):
     """The shape of a tensor; a number has none."""
     return x.shape if isinstance(x, TensorBase) else ()
 
 
-def shapes(xs):
+def shapes_of(xs):
     """The shapes of a list of tensors."""
     return [x.shape for x in xs]
 

@@ -36,6 +36,8 @@ OPERATORS = {  # Python's operator -> its method, reflected, in-place
     "unary +": ("__pos__", None, None),
     "unary ~": ("__invert__", None, None),
     "abs": ("__abs__", None, None),
+    "[]": ("__getitem__", None, None),
+    "[]=": ("__setitem__", None, None),
 }
 NUMPY_NAMES = {"dim": "axis", "keepdim": "keepdims"}  # torch takes NumPy's names for these two
 
@@ -53,6 +55,7 @@ def build(cls):
         "record": _C.record,
         "record_inplace": _C.record_inplace,
         "view": _C.view,
+        "plain_size": _C.plain_size,
         "bump": _C.bump,
         "LOOP_": cls.__dict__["cpu_"].__func__ if "cpu_" in cls.__dict__ else None,
         "check_inplace": _C.check_inplace,
@@ -78,8 +81,9 @@ def _compile(cls, name, lines, scope):
     for a in cls.public_args():
         if a.default is not MISSING:
             scope[f"_{a.name}"] = a.default
-    exec(compile(source, filename, "exec"), scope)  # our own text, made from identifiers only
-    function = scope[name]
+    made = {}  # apart from the scope: an operator's name may be one that its text uses (view)
+    exec(compile(source, filename, "exec"), scope, made)  # our own text, made from identifiers only
+    function = made[name]
     function.__doc__ = cls.__doc__
     function.__module__ = cls.__module__
     function.__qualname__ = name
@@ -93,6 +97,10 @@ def _signature(cls, *extra):
     args, star = [], False
     for a in cls.public_args():
         if a.role == "shape" and not a.keyword_only:
+            args += [f"*{a.name}_", f"{a.name}=None"]  # f(2, 3), f((2, 3)) and f(size=(2, 3))
+            star = True
+            continue
+        if a.role == "star":
             args.append(f"*{a.name}")
             star = True
             continue
@@ -160,14 +168,25 @@ def _bind(cls):
         n = a.name
         if a.role == "dim" and rank:
             guard = f"if {n} is not None: " if a.default is None else ""
+            guard = guard or f"if not 0 <= {n} < {rank}: "
             lines.append(f"    {guard}{n} = wrap_dim({n}, {rank})")
         elif a.role == "dims" and rank:
             lines.append(f"    {n} = wrap_dims({n}, {rank})")
         elif a.role == "shape":
-            lines.append(f"    {n} = size_args({n})")
+            lines += _size(a)
         elif a.role == "number":
             lines.append(f"    if {n}.__class__ is not float and {n}.__class__ is not int: {n} = number({n})")
     return lines
+
+
+def _size(a):
+    n = a.name
+    if a.keyword_only:
+        return [f"    {n} = size_args(({n},), NAME, {n!r})"]
+    return [
+        f"    if {n} is None: {n} = plain_size({n}_) or size_args({n}_, NAME, {n!r})",
+        f"    else: {n} = size_args(({n},), NAME, {n!r})",
+    ]
 
 
 def _check(cls):
@@ -180,6 +199,8 @@ def _check(cls):
 
 def _run(cls):
     arrays = ", ".join(f"a_{a.name}" if a.is_tensor else a.name for a in cls.args)
+    if not cls.arithmetic:
+        return [f"    r = LOOP({arrays})"]
     return [f"    r = run(LOOP, {arrays})" if arrays else "    r = run(LOOP)"]
 
 
@@ -187,11 +208,11 @@ def _function(cls):
     if cls.slot == "eager":
         return _eager(cls)
     extra = (["out"] if cls.has_out else []) + _numpy_names(cls)
-    lines = [f"def {cls.short}({_signature(cls, *extra)}):", *_aliases(cls), *_fast(cls, "function")]
+    lines = [f"def {cls.short}({_signature(cls, *extra)}):", *_aliases(cls), *cls.head_lines(), *_fast(cls, "function")]
     lines += [*_bind(cls), *cls.bind_lines(), *_check(cls), *_run(cls)]
     if cls.has_out:
-        inputs = ", ".join(a.name for a in cls.args if a.is_tensor)
-        lines.append(f"    if out is not None: return write_out(OP, out, r, ({inputs},))")
+        inputs = "".join(f"{a.name}, " for a in cls.args if a.is_tensor)
+        lines.append(f"    if out is not None: return write_out(OP, out, r, ({inputs}))")
     lines += cls.finish_lines()
     if cls.derivatives:
         lines += _record(cls, "record", "out_")
@@ -207,11 +228,11 @@ def _eager(cls):
         call = f"RETURNS(*{call})"
     if not cls.has_out:
         return [*lines, f"    return {call}"]
-    inputs = ", ".join(a.name for a in cls.args if a.is_tensor)
+    inputs = "".join(f"{a.name}, " for a in cls.args if a.is_tensor)
     return [
         *lines,
         f"    if out is None: return {call}",
-        f"    return write_out_tensor(OP, out, {call}, ({inputs},))",
+        f"    return write_out_tensor(OP, out, {call}, ({inputs}))",
     ]
 
 
@@ -225,7 +246,7 @@ def _bind_eager(cls):
         elif a.role == "tensors":
             lines.append(f"    {n} = tensor_list(OP, {position}, {n!r}, {n})")
         elif a.role == "shape":
-            lines.append(f"    {n} = size_args({n})")
+            lines += _size(a)
         elif a.role in ("dim", "dims") and first is not None:
             rank = f"{first.name}[0].ndim" if first.role == "tensors" else f"{first.name}.ndim"
             guard = f"if {n} is not None: " if a.default is None and a.role == "dim" else ""
@@ -311,7 +332,7 @@ def _record(cls, how, out):
             value = f"{out}[{cls.returns.index(name)}]"
         elif name.endswith("_shape") and name[:-6] in tensors:
             source = name[:-6]
-            value = f"shapes({source})" if _is_list(cls, source) else f"shape({source})"
+            value = f"shapes_of({source})" if _is_list(cls, source) else f"shape_of({source})"
         else:
             value = "original" if inplace and name == first else name
         tensor_like = name in tensors or name == "out" or name in cls.returns

@@ -163,16 +163,26 @@ class View(Op, kind=True):
 
     Class keywords:
         multi: the operator returns a tuple of views, which may not be written in place under autograd.
+        replay: the view's dtype is another, so that only the operator itself can make it again from its base.
+        copies: ``cpu`` may return an array with memory of its own where there is no such window.
     """
+
+    replay = copies = False
 
     has_out = False
     opmath = False
+    arithmetic = False
     rebinds = True
 
     @classmethod
     def finish_lines(cls):
         if cls.multi:
             return ["    out_ = tuple([view(input, x, None, True) for x in r])"]
+        if cls.replay:
+            plain = "".join(f", {a.name}" for a in cls.args[1:])
+            return [f"    out_ = view(input, r, lambda base: OP.call(base{plain}))"]
+        if cls.copies:
+            return ["    out_ = wrap(r) if r.flags.owndata else view(input, r)"]
         return ["    out_ = view(input, r)"]
 
 

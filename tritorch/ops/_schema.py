@@ -25,6 +25,10 @@ class Shape(tuple):
     """Annotation: ``f(2, 3)`` or ``f((2, 3))``; the slot sees a tuple of ints."""
 
 
+class Star(tuple):
+    """Annotation: any number of tensors, ``f(a, b)`` or ``f((a, b))``; the slot sees the tuple as it was given."""
+
+
 class DType:
     """Annotation: a tritorch dtype or None."""
 
@@ -41,7 +45,7 @@ class Arg:
     """One argument of an operator: its name, what it is (a role), and its default."""
 
     name: str
-    role: str  # tensor | tensors | dim | dims | shape | number | value
+    role: str  # tensor | tensors | dim | dims | shape | star | number | value
     default: Any = MISSING
     keyword_only: bool = False
 
@@ -51,7 +55,7 @@ class Arg:
         return self.role in ("tensor", "tensors")
 
 
-ROLES = {"Tensors": "tensors", "Dim": "dim", "Dims": "dims", "Shape": "shape"}
+ROLES = {"Tensors": "tensors", "Dim": "dim", "Dims": "dims", "Shape": "shape", "Star": "star"}
 NUMBERS = {"int", "float", "Number"}
 
 
