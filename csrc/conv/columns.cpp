@@ -1,8 +1,8 @@
 #include "columns.h"
 
+#include "parallel.h"
+
 #include <algorithm>
-#include <thread>
-#include <vector>
 
 namespace tritorch::conv {
 
@@ -19,19 +19,6 @@ Range inside(const Geometry& g, int dim, std::int64_t offset) {
     const std::int64_t beyond = g.size[dim] - start; // positions o with o * stride < beyond are inside
     const std::int64_t last = beyond <= 0 ? 0 : (beyond + stride - 1) / stride;
     return {std::min(first, g.out[dim]), std::clamp(last, std::min(first, g.out[dim]), g.out[dim]), start};
-}
-
-// Runs task(channel) for all channels on some threads; channels share nothing in either direction.
-template <class Task>
-void over_channels(std::int64_t channels, int threads, Task task) {
-    const int workers = static_cast<int>(std::min<std::int64_t>(threads, channels));
-    auto part = [&](int worker) {
-        for (std::int64_t c = worker; c < channels; c += workers) task(c);
-    };
-    std::vector<std::thread> others;
-    for (int worker = 1; worker < workers; ++worker) others.emplace_back(part, worker);
-    if (workers > 0) part(0);
-    for (std::thread& other : others) other.join();
 }
 
 // Calls visit(row of the kernel offset in the matrix, depth range, height range, width range) for one channel.
@@ -53,7 +40,7 @@ T* line_of(const Geometry& g, T* image, std::int64_t channel, std::int64_t depth
 
 template <class T>
 void image_to_columns(const Geometry& g, const T* image, T* columns, int threads) {
-    over_channels(g.channels, threads, [&](std::int64_t channel) {
+    parallel(g.channels, threads, [&](std::int64_t channel) {
         over_offsets(g, channel, [&](std::int64_t row, Range d, Range h, Range w) {
             T* out = columns + row * g.columns();
             for (std::int64_t od = 0; od < g.out[0]; ++od) {
@@ -84,7 +71,7 @@ void image_to_columns(const Geometry& g, const T* image, T* columns, int threads
 template <class T>
 void columns_to_image(const Geometry& g, const T* columns, T* image, int threads) {
     const std::int64_t pixels = g.size[0] * g.size[1] * g.size[2];
-    over_channels(g.channels, threads, [&](std::int64_t channel) {
+    parallel(g.channels, threads, [&](std::int64_t channel) {
         std::fill_n(image + channel * pixels, pixels, T(0));
         over_offsets(g, channel, [&](std::int64_t row, Range d, Range h, Range w) {
             const T* in = columns + row * g.columns();
