@@ -8,6 +8,7 @@
 // caller, by returning None.
 #include "context.h"
 #include "numpy.h"
+#include "recipe.h"
 #include "tensor.h"
 
 #include <algorithm>
@@ -34,6 +35,8 @@ struct Fast {
     bool allowed[NPY_NTYPES_LEGACY];  // by type number: the kind was named
     bool user_floats;                 // 'V' was named
     Loop loops[NPY_NTYPES_LEGACY];    // by type number of the (equal) inputs
+    bool constant;                    // the result has no gradient: a comparison
+    Recipe* recipe;                   // owned; without one, what must be recorded is not plain
 
     PyObject* object() const { return reinterpret_cast<PyObject*>(ufunc); }
     bool allows(int type_num) const { return type_num < NPY_NTYPES_LEGACY ? allowed[type_num] : user_floats; }
@@ -61,6 +64,7 @@ PyObject* fast_new(PyTypeObject* type, PyObject* args, PyObject* keywords) {
     auto* self = reinterpret_cast<Fast*>(type->tp_alloc(type, 0));
     if (!self) return nullptr;
     self->ufunc = reinterpret_cast<PyUFuncObject*>(Py_NewRef(ufunc));
+    self->constant = bool_out;
     self->user_floats = std::strchr(kinds, 'V') != nullptr;
     for (int type_num = 0; type_num < NPY_NTYPES_LEGACY; ++type_num) {
         if (!PyTypeNum_ISBOOL(type_num) && !PyTypeNum_ISNUMBER(type_num)) continue;
@@ -82,9 +86,27 @@ PyObject* fast_new(PyTypeObject* type, PyObject* args, PyObject* keywords) {
 void fast_dealloc(PyObject* object) {
     PyTypeObject* type = Py_TYPE(object);
     Py_DECREF(reinterpret_cast<Fast*>(object)->ufunc);
+    delete reinterpret_cast<Fast*>(object)->recipe;
     type->tp_free(object);
     Py_DECREF(type);
 }
+
+PyObject* fast_record(PyObject* object, PyObject* args) {
+    PyObject *op_backward, *saved;
+    if (!PyArg_ParseTuple(args, "OO:record", &op_backward, &saved)) return nullptr;
+    auto recipe = Recipe::parse(op_backward, saved);
+    if (!recipe) return nullptr;
+    delete std::exchange(reinterpret_cast<Fast*>(object)->recipe, recipe.release());
+    Py_RETURN_NONE;
+}
+
+PyMethodDef methods[] = {{"record", fast_record, METH_VARARGS,
+                          "record(op_backward, saved)\n\nLets fast1 and fast2 record by themselves. `saved` "
+                          "has a tuple for each thing that "
+                          "the derivative is handed: ('input', i), ('shape', i), ('out',) or ('value', "
+                          "object); a third item is a bit mask "
+                          "of the inputs whose gradients ask for it, without which it is None."},
+                         {nullptr}};
 
 PyType_Slot slots[] = {
     {Py_tp_doc,
@@ -92,14 +114,18 @@ PyType_Slot slots[] = {
                        "NumPy kinds for which a call on equal dtypes is exactly torch's.")},
     {Py_tp_new, reinterpret_cast<void*>(fast_new)},
     {Py_tp_dealloc, reinterpret_cast<void*>(fast_dealloc)},
+    {Py_tp_methods, methods},
     {0, nullptr}};
 PyType_Spec spec = {"tritorch._C.Fast", sizeof(Fast), 0, Py_TPFLAGS_DEFAULT, slots};
+
+bool needs_grad(const Fast* fast, PyObject* object) {
+    return modes().grad && !fast->constant && is_tensor(object) && requires_grad_of(as_tensor(object));
+}
 
 // The array of a tensor that a fast path may read, or null.
 PyArrayObject* plain_array(const Fast* fast, PyObject* object) {
     if (!is_plain_tensor(object)) return nullptr;
     const TensorObject* tensor = as_tensor(object);
-    if (modes().grad && requires_grad_of(tensor)) return nullptr;
     if (!tensor->array || !PyArray_CheckExact(tensor->array)) return nullptr;
     PyArrayObject* array = as_array(tensor->array);
     return fast->allows(PyArray_TYPE(array)) && PyArray_NBYTES(array) <= large ? array : nullptr;
@@ -262,12 +288,7 @@ PyObject* tensor_with_number(const Fast* fast, PyArrayObject* array, PyObject* n
     return through_ufunc(fast, arrays, 2);
 }
 
-PyObject* fast1(PyObject*, PyObject* const* args, Py_ssize_t count) {
-    if (count != 2) return PyErr_Format(PyExc_TypeError, "fast1(fast, a)");
-    const Fast* fast = fast_of(args[0], 1);
-    if (!fast) return nullptr;
-    PyArrayObject* a = plain_array(fast, args[1]);
-    if (!a) Py_RETURN_NONE;
+PyObject* tensor_alone(const Fast* fast, PyArrayObject* a) {
     if (PyArray_TYPE(a) < NPY_NTYPES_LEGACY && is_run(a)) {
         const Operand in = run_of(a, false);
         return direct(fast->loops[PyArray_TYPE(a)], 1, &in, a);
@@ -276,17 +297,7 @@ PyObject* fast1(PyObject*, PyObject* const* args, Py_ssize_t count) {
     return through_ufunc(fast, &array, 1);
 }
 
-PyObject* fast2(PyObject*, PyObject* const* args, Py_ssize_t count) {
-    if (count != 3) return PyErr_Format(PyExc_TypeError, "fast2(fast, a, b)");
-    const Fast* fast = fast_of(args[0], 2);
-    if (!fast) return nullptr;
-    PyArrayObject* a = plain_array(fast, args[1]);
-    PyArrayObject* b = plain_array(fast, args[2]);
-    if (!a || !b) {
-        if (a && !is_tensor(args[2])) return tensor_with_number(fast, a, args[2], false);
-        if (b && !is_tensor(args[1])) return tensor_with_number(fast, b, args[1], true);
-        Py_RETURN_NONE;
-    }
+PyObject* tensor_with_tensor(const Fast* fast, PyArrayObject* a, PyArrayObject* b) {
     if (PyArray_TYPE(a) != PyArray_TYPE(b)) Py_RETURN_NONE;
     if (PyArray_TYPE(a) < NPY_NTYPES_LEGACY && is_run(a) && is_run(b)) {
         const Loop& loop = fast->loops[PyArray_TYPE(a)];
@@ -294,16 +305,47 @@ PyObject* fast2(PyObject*, PyObject* const* args, Py_ssize_t count) {
         const bool single_b = !same && PyArray_SIZE(b) == 1 && PyArray_NDIM(b) <= PyArray_NDIM(a);
         const bool single_a =
             !same && !single_b && PyArray_SIZE(a) == 1 && PyArray_NDIM(a) <= PyArray_NDIM(b);
-        if (same || single_a || single_b) {
-            const Operand in[2] = {run_of(a, single_a), run_of(b, single_b)};
-            return direct(loop, 2, in, single_a ? b : a);
-        }
-        Operand in[2] = {run_of(a, false), run_of(b, false)};
+        Operand in[2] = {run_of(a, single_a), run_of(b, single_b)};
+        if (same || single_a || single_b) return direct(loop, 2, in, single_a ? b : a);
         if (is_row_of(b, a)) return direct_rows(loop, in, 1, PyArray_SIZE(b), a);
         if (is_row_of(a, b)) return direct_rows(loop, in, 0, PyArray_SIZE(a), b);
     }
     PyObject* arrays[2] = {reinterpret_cast<PyObject*>(a), reinterpret_cast<PyObject*>(b)};
     return through_ufunc(fast, arrays, 2);
+}
+
+// Records the result (stolen), if there is one.
+PyObject* recorded(const Fast* fast, PyObject* result, PyObject* const* inputs, int count) {
+    if (!result || result == Py_None || fast->recipe->record(result, inputs, count) == 0) return result;
+    Py_DECREF(result);
+    return nullptr;
+}
+
+PyObject* fast1(PyObject*, PyObject* const* args, Py_ssize_t count) {
+    if (count != 2) return PyErr_Format(PyExc_TypeError, "fast1(fast, a)");
+    const Fast* fast = fast_of(args[0], 1);
+    if (!fast) return nullptr;
+    PyArrayObject* a = plain_array(fast, args[1]);
+    const bool recording = a && needs_grad(fast, args[1]);
+    if (!a || (recording && !fast->recipe)) Py_RETURN_NONE;
+    PyObject* result = tensor_alone(fast, a);
+    return recording ? recorded(fast, result, args + 1, 1) : result;
+}
+
+PyObject* fast2(PyObject*, PyObject* const* args, Py_ssize_t count) {
+    if (count != 3) return PyErr_Format(PyExc_TypeError, "fast2(fast, a, b)");
+    const Fast* fast = fast_of(args[0], 2);
+    if (!fast) return nullptr;
+    const bool recording = needs_grad(fast, args[1]) || needs_grad(fast, args[2]);
+    if (recording && !fast->recipe) Py_RETURN_NONE;
+    PyArrayObject* a = plain_array(fast, args[1]);
+    PyArrayObject* b = plain_array(fast, args[2]);
+    PyObject* result = Py_None;
+    if (a && b) result = tensor_with_tensor(fast, a, b);
+    else if (a && !is_tensor(args[2])) result = tensor_with_number(fast, a, args[2], false);
+    else if (b && !is_tensor(args[1])) result = tensor_with_number(fast, b, args[1], true);
+    else Py_RETURN_NONE;
+    return recording ? recorded(fast, result, args + 1, 2) : result;
 }
 
 // Whether two runs of equal length are the same memory or none of the same.
@@ -319,6 +361,7 @@ PyObject* fast_into(PyObject*, PyObject* const* args, Py_ssize_t count) {
     const Fast* fast = fast_of(args[0], inputs);
     if (!fast) return nullptr;
     PyArrayObject* a = plain_array(fast, args[1]);
+    if (needs_grad(fast, args[1]) || (inputs == 2 && needs_grad(fast, args[2]))) Py_RETURN_NONE;
     if (!a || PyArray_TYPE(a) >= NPY_NTYPES_LEGACY || !is_run(a) || !PyArray_ISWRITEABLE(a)) Py_RETURN_NONE;
     TensorObject* tensor = as_tensor(args[1]);
     const Loop& loop = fast->loops[PyArray_TYPE(a)];

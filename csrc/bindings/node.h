@@ -134,6 +134,8 @@ autograd::NodePtr make_copy_slices(TensorObject* view, autograd::Pointer<OpNode>
 autograd::Edge gradient_edge(TensorObject* tensor);
 // The leaf's accumulator, made if there is none now.
 autograd::NodePtr accumulator_of(TensorObject* leaf);
+// Puts a node of `op_backward` between `inputs` and `outs`: _C.record(). Throws CarriedError.
+void record(PyObject* op_backward, PyObject* outs, PyObject* inputs, PyObject* saved);
 // The node's face: a new reference, None for null; null with an error set.
 PyObject* face_of(autograd::Node* node);
 // The node behind a face, or null with TypeError set.

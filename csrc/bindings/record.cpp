@@ -36,20 +36,6 @@ void own_output(const OpNodePtr& node, std::uint32_t index, PyObject* out) {
     rebase_history(as_tensor(out), node, index);
 }
 
-void record(PyObject* const* args, Py_ssize_t count) {
-    expect_arguments("record", args, count);
-    PyObject* outs = args[1];
-    const bool several = is_list(outs);
-    const auto outputs = several ? static_cast<std::uint32_t>(PySequence_Fast_GET_SIZE(outs)) : 1;
-    const OpNodePtr node = make_node(args[0], outputs, args[2], nullptr);
-    if (several) {
-        for (std::uint32_t i = 0; i < outputs; ++i) own_output(node, i, PySequence_Fast_GET_ITEM(outs, i));
-    } else {
-        own_output(node, 0, outs);
-    }
-    if (node->saved.save(args[3], outs, SavedVariable::Role::output) < 0) throw CarriedError();
-}
-
 // The edges of `inputs` that belong to `tensor` itself.
 std::vector<std::uint32_t> edges_of(PyObject* inputs, PyObject* tensor) {
     std::vector<std::uint32_t> found;
@@ -118,6 +104,22 @@ void check_inplace(PyObject* object) {
     if (is_leaf(tensor)) refuse("a leaf Variable that requires grad is being used in an in-place operation.");
 }
 
+} // namespace
+
+void record(PyObject* op_backward, PyObject* outs, PyObject* inputs, PyObject* saved) {
+    const bool several = is_list(outs);
+    const auto outputs = several ? static_cast<std::uint32_t>(PySequence_Fast_GET_SIZE(outs)) : 1;
+    const OpNodePtr node = make_node(op_backward, outputs, inputs, nullptr);
+    if (several) {
+        for (std::uint32_t i = 0; i < outputs; ++i) own_output(node, i, PySequence_Fast_GET_ITEM(outs, i));
+    } else {
+        own_output(node, 0, outs);
+    }
+    if (node->saved.save(saved, outs, SavedVariable::Role::output) < 0) throw CarriedError();
+}
+
+namespace {
+
 // ---- Python ---------------------------------------------------------------------------------------------
 
 template <class Body>
@@ -132,7 +134,10 @@ PyObject* python_call(Body body) {
 }
 
 PyObject* python_record(PyObject*, PyObject* const* args, Py_ssize_t count) {
-    return python_call([&] { record(args, count); });
+    return python_call([&] {
+        expect_arguments("record", args, count);
+        record(args[0], args[1], args[2], args[3]);
+    });
 }
 PyObject* python_record_inplace(PyObject*, PyObject* const* args, Py_ssize_t count) {
     return python_call([&] { record_inplace(args, count); });
