@@ -123,7 +123,8 @@ int tensor_traverse(PyObject* object, visitproc visit, void* arg) {
         Py_VISIT(meta->post_accumulate.get());
         Py_VISIT(meta->view.base.get());
         Py_VISIT(meta->view.view_fn.get());
-        // A node that nobody else owns belongs to the tensor: what its hooks and saved values lead back to is a cycle.
+        // A node that nobody else owns belongs to the tensor: what its hooks and saved values lead back to is
+        // a cycle.
         autograd::Node* node = meta->grad_fn.get();
         return node && node->unique() ? as_py_node(*node).traverse(visit, arg) : 0;
     }

@@ -103,7 +103,8 @@ PyObject* get_output_nr(PyObject* self, void*) {
 // The CPU's arrays are NumPy's; any other says where it is.
 PyObject* get_device(PyObject* self, void*) {
     PyObject* array = as_tensor(self)->array;
-    return !array || PyArray_Check(array) ? or_none(Ref::share(types.cpu)) : PyObject_GetAttrString(array, "device");
+    return !array || PyArray_Check(array) ? or_none(Ref::share(types.cpu))
+                                          : PyObject_GetAttrString(array, "device");
 }
 
 PyObject* get_is_leaf(PyObject* self, void*) { return PyBool_FromLong(is_leaf(as_tensor(self))); }
