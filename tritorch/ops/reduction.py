@@ -1,9 +1,20 @@
-"""Reductions: many elements to one, along any dims."""
+"""Reductions by a monoid: sums, products, and logical ones, along any dims."""
+
+import builtins
 
 import numpy as np
 
 from ._kinds import Reduction
-from ._schema import Dims, DType
+from ._op import Op, conj, ops
+from ._schema import Dim, Dims, DType
+
+
+def count_of(shape, dims):
+    """How many elements a reduction of ``shape`` over ``dims`` takes to one."""
+    count = 1
+    for d in dims:
+        count *= shape[d]
+    return count
 
 
 class sum(Reduction, lift="int64"):
@@ -20,3 +31,141 @@ class sum(Reduction, lift="int64"):
 
     def d_input(grad, input_shape):
         return grad.expand(input_shape)
+
+
+class nansum(Reduction, lift="int64"):
+    """The sum along :attr:`dim` with NaN taken as zero."""
+
+    def check(input):
+        if input.dtype.kind == "c":
+            raise RuntimeError("nansum does not support complex inputs")
+
+    def cpu(input, dim: Dims = None, keepdim: bool = False, *, dtype: DType = None):
+        if input.dtype.kind == "f":
+            input = np.where(np.isnan(input), input.dtype.type(0), input)
+        return np.add.reduce(input, axis=dim, keepdims=keepdim)
+
+    def d_input(grad, input, input_shape):
+        return grad.expand(input_shape) * input.isnan().logical_not()
+
+
+class mean(Reduction):
+    """The mean of the elements along :attr:`dim` (None: of all).
+
+    Raises:
+        RuntimeError: for integers and bools, unless ``dtype`` names a floating type.
+    """
+
+    def check(input, dtype):
+        kind = input.dtype.kind if dtype is None else dtype.np.kind
+        if kind in "biu":
+            what = "Input dtype" if dtype is None else "Optional dtype"
+            given = {"bool": "Bool", "uint8": "Byte", "int8": "Char", "int16": "Short", "int32": "Int", "int64": "Long"}
+            name = given.get((input.dtype if dtype is None else dtype.np).name, "Long")
+            raise RuntimeError(
+                f"mean(): could not infer output dtype. {what} must be either a floating point or complex dtype. "
+                f"Got: {name}"
+            )
+
+    def cpu(input, dim: Dims = None, keepdim: bool = False, *, dtype: DType = None):
+        total = np.add.reduce(input, axis=dim, keepdims=keepdim)
+        return np.divide(total, input.dtype.type(count_of(input.shape, dim)))
+
+    def d_input(grad, input_shape, dim):
+        return (grad / count_of(input_shape, dim)).expand(input_shape)
+
+
+class nanmean(Op):
+    """The mean along :attr:`dim` of what is not NaN."""
+
+    def eager(input, dim: Dims = None, keepdim: bool = False, *, dtype: DType = None):
+        if not (input.is_floating_point() or input.is_complex()):
+            raise RuntimeError(
+                f"nanmean(): expected input to have floating point or complex dtype but got {input.dtype.type_name}"
+            )
+        count = input.isnan().logical_not().sum(dim, keepdim)
+        return ops.nansum(input, dim, keepdim, dtype=dtype) / count
+
+
+class prod_of(Reduction, lift="int64", function=False, method=False):
+    """The product of the elements along :attr:`dim`."""
+
+    def cpu(input, dim: Dims = None, keepdim: bool = False, *, dtype: DType = None):
+        return np.multiply.reduce(input, axis=dim, keepdims=keepdim)
+
+    def d_input(grad, input, out, dim):
+        if not builtins.bool((input == 0).any()):
+            return grad * conj(out / input)
+        return grad * conj(ops.product_of_others(input, dim))
+
+
+class prod(Op):
+    """The product of all elements, or along one :attr:`dim`. Integers and bools are multiplied as int64."""
+
+    def eager(input, dim: Dim = None, keepdim: bool = False, *, dtype: DType = None):
+        return ops.prod_of(input, dim, keepdim, dtype=dtype)
+
+
+class product_of_others(Op, function=False, method=False, has_out=False):
+    """For each element the product of the others along dims: the derivative of a product, zeros or not."""
+
+    def eager(input, dim: Dims):
+        shape = input.shape
+        kept = [d for d in range(input.ndim) if d not in dim]
+        order = [*kept, *dim]
+        rows = input.permute(*order).reshape(*[shape[d] for d in kept], -1) if input.ndim else input.reshape(1)
+        one = ops.ones_like(rows.narrow(-1, 0, 1))
+        before = ops.cat([one, rows.narrow(-1, 0, rows.shape[-1] - 1)], -1).cumprod(-1)
+        after = ops.cat([rows.narrow(-1, 1, rows.shape[-1] - 1), one], -1).flip(-1).cumprod(-1).flip(-1)
+        others = before * after
+        if not input.ndim:
+            return others.reshape(())
+        back = [order.index(d) for d in range(input.ndim)]
+        return others.reshape(*[shape[d] for d in order]).permute(*back)
+
+
+class all(Reduction):
+    """Whether all elements along :attr:`dim` are true (not zero): bool, or uint8 for uint8."""
+
+    def cpu(input, dim: Dims = None, keepdim: bool = False):
+        out = np.logical_and.reduce(input, axis=dim, keepdims=keepdim)
+        return np.asarray(out).astype(np.uint8) if input.dtype == np.uint8 else out
+
+
+class any(Reduction):
+    """Whether any element along :attr:`dim` is true (not zero): bool, or uint8 for uint8."""
+
+    def cpu(input, dim: Dims = None, keepdim: bool = False):
+        out = np.logical_or.reduce(input, axis=dim, keepdims=keepdim)
+        return np.asarray(out).astype(np.uint8) if input.dtype == np.uint8 else out
+
+
+class count_nonzero(Reduction, has_out=False):
+    """How many elements along :attr:`dim` are not zero, as int64."""
+
+    def cpu(input, dim: Dims = None):
+        return np.add.reduce(input != 0, axis=dim, dtype=np.int64)
+
+
+class logsumexp(Op, also="special.logsumexp"):
+    """The logarithm of the sum of exponentials along :attr:`dim`, without overflow. Integers become floats."""
+
+    def eager(input, dim: Dims, keepdim: bool = False):
+        if not (input.is_floating_point() or input.is_complex()):
+            input = input + 0.0
+        return ops.logsumexp_of(input, dim, keepdim)
+
+
+class logsumexp_of(Reduction, function=False, method=False):
+    """:class:`logsumexp` of floating input."""
+
+    def cpu(input, dim: Dims, keepdim: bool = False):
+        if input.size == 0 and count_of(input.shape, dim) == 0:
+            return np.log(np.add.reduce(input, axis=dim, keepdims=keepdim))
+        top = np.maximum.reduce(input.real, axis=dim, keepdims=True)
+        top = np.where(np.isinf(top), input.dtype.type(0).real, top)
+        out = np.log(np.add.reduce(np.exp(input - top), axis=dim, keepdims=True)) + top
+        return out if keepdim else out.reshape([n for i, n in enumerate(input.shape) if i not in dim])
+
+    def d_input(grad, input, out):
+        return grad * conj((input - out.masked_fill(out.isinf() & (out.real < 0) if out.is_complex() else out == -np.inf, 0)).exp())
