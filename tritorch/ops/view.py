@@ -3,13 +3,11 @@
 from .._C import basic_index, expanded
 from ..dtypes import from_numpy as dtype_of
 from ..errors import tensor_type
-from ..shape import MAX_DIMS, broadcast, expand_shape, wrap_dim, wrap_dims
+from ..shape import broadcast, expand_shape, wrap_dim, wrap_dims
+from ._index import NEW_DIM
 from ._kinds import View
 from ._op import Op, ops
 from ._schema import Dim, Shape, Star
-
-
-NEW_DIM = [(*(slice(None),) * dim, None) for dim in range(MAX_DIMS)]
 
 
 class alias(View, function=False, method=False):

@@ -8,11 +8,10 @@ from .._C import TensorBase, basic_index, window
 from ..dtypes import from_numpy as dtype_of
 from ..runtime.storage import owner
 from ..shape import size_args, wrap_dim
+from ._index import ALL, diagonal_window
 from ._kinds import View
 from ._op import Op, ops
 from ._schema import Dim
-
-ALL = slice(None)
 
 
 class window_backward(Op, function=False, method=False, has_out=False, arithmetic=False):
@@ -27,7 +26,7 @@ class window_backward(Op, function=False, method=False, has_out=False, arithmeti
         return grad[index]
 
 
-class slice_window(View, function=False, method=False):
+class slice_(View, function=False, method=False):
     """What ints, slices, None and Ellipsis name: ``input[1:3, 0]``."""
 
     def cpu(input, index: object):
@@ -98,17 +97,6 @@ class narrow(View):
     def d_input(grad, input_shape, dim, start, length):
         start = _start(start) % max(input_shape[dim], 1)
         return ops.window_backward(grad, input_shape, (*(ALL,) * dim, slice(start, start + length)))
-
-
-def diagonal_window(input, offset, dim1, dim2):
-    """The NumPy view of a diagonal, as the last dim."""
-    rows, columns = input.shape[dim1], input.shape[dim2]
-    step1, step2 = input.strides[dim1], input.strides[dim2]
-    count = max(0, min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns))
-    start = (offset * step2 if offset >= 0 else -offset * step1) if count else 0
-    kept = [d for d in range(input.ndim) if d not in (dim1, dim2)]
-    shape = (*[input.shape[d] for d in kept], count)
-    return window(input, shape, (*[input.strides[d] for d in kept], step1 + step2), start)
 
 
 class diagonal(View):

@@ -1,0 +1,249 @@
+"""What the families of indexing share: windows by hand, what an index means, and rows added where it says."""
+
+import operator
+import warnings
+
+import numpy as np
+
+from .. import _factory
+from .._C import TensorBase, combine_rows, window
+from ..shape import MAX_DIMS, broadcast
+
+ALL = slice(None)
+NEW_DIM = [(*(ALL,) * dim, None) for dim in range(MAX_DIMS)]  # the index that puts in a dim
+
+
+def diagonal_window(input, offset, dim1, dim2):
+    """The NumPy view of a diagonal, as the last dim."""
+    rows, columns = input.shape[dim1], input.shape[dim2]
+    step1, step2 = input.strides[dim1], input.strides[dim2]
+    count = max(0, min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns))
+    start = (offset * step2 if offset >= 0 else -offset * step1) if count else 0
+    kept = [d for d in range(input.ndim) if d not in (dim1, dim2)]
+    shape = (*[input.shape[d] for d in kept], count)
+    return window(input, shape, (*[input.strides[d] for d in kept], step1 + step2), start)
+
+
+# -- what an index means ----------------------------------------------------------------------------
+
+# Note [Indexing]: an index is taken apart as torch does. Ints, slices, None and Ellipsis name a window, a view.
+# Tensors (and lists, arrays, bools, which become tensors) gather from that window: `indices` has one entry a dim of
+# it, a tensor or None, where a mask of k dims stands for k of them. Since no int is left beside the tensors, NumPy
+# puts the gathered dims where torch does: in place where the tensors are neighbours, else in front.
+
+
+def frozen(index):
+    """A basic index as plain ints and slices, which nobody can change later."""
+    if isinstance(index, tuple):
+        return tuple([frozen(i) for i in index])
+    if isinstance(index, slice):
+        return slice(*[None if x is None else operator.index(x) for x in (index.start, index.stop, index.step)])
+    return index if index is None or index is Ellipsis else operator.index(index)
+
+
+_NESTED = (list, tuple, range, slice, TensorBase, np.ndarray)
+
+
+def _items(index):
+    if isinstance(index, tuple):
+        return index
+    if not isinstance(index, list) or len(index) >= 32:
+        return (index,)
+    if not any(i is None or i is Ellipsis or isinstance(i, _NESTED) for i in index):
+        return (index,)
+    warnings.warn(
+        "Using a non-tuple sequence for multidimensional indexing is deprecated and will be changed in pytorch 2.9; use "
+        "x[tuple(seq)] instead of x[seq]. In pytorch 2.9 this will be interpreted as tensor index, x[torch.tensor(seq)], "
+        "which will result either in an error or a different result",
+        UserWarning,
+        stacklevel=5,
+    )
+    return tuple(index)
+
+
+def _as_index(item):
+    """The index tensor that an item is, or None if it is an int, a slice, None or Ellipsis."""
+    if item is None or item is Ellipsis or isinstance(item, slice):
+        return None
+    if isinstance(item, TensorBase):
+        whole = item.ndim == 0 and item.dtype.category == 1 and item.dtype.name != "uint8"
+        return None if whole else item
+    if isinstance(item, (bool, np.bool_)):
+        return _factory.tensor(bool(item))
+    if isinstance(item, (list, tuple, range, np.ndarray)):
+        tensor = _factory.tensor(item)
+        return tensor if tensor.numel() or isinstance(item, np.ndarray) else _factory.tensor(item, dtype=int)
+    if isinstance(item, str):
+        raise TypeError("new(): invalid data type 'str'")
+    if hasattr(item, "__index__"):
+        return None
+    raise IndexError(
+        "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
+        f"(got {type(item).__name__})"
+    )
+
+
+def _is_mask(tensor):
+    return tensor.dtype.name in ("bool", "uint8")
+
+
+def resolve(input, index):
+    """(basic, indices): the basic part of an index, and what gathers from that window. See Note [Indexing]."""
+    items = [(item, _as_index(item)) for item in _items(index)]
+    specified = sum(
+        (i is not None and i is not Ellipsis) if t is None else (t.ndim if _is_mask(t) else 1) for i, t in items
+    )
+    if specified > input.ndim:
+        raise IndexError(f"too many indices for tensor of dimension {input.ndim}")
+    basic, indices, elided = [], [], False
+    for item, tensor in items:
+        if tensor is None:
+            if item is Ellipsis and elided:
+                continue
+            basic.append(item)
+            if item is Ellipsis:
+                elided = True
+                indices += [None] * (input.ndim - specified)
+            elif item is None or isinstance(item, slice):
+                indices.append(None)
+        elif tensor.ndim == 0:  # a bool: a new dim of length one or none
+            basic.append(None)
+            indices.append(_factory.tensor([0] if tensor.item() else [], dtype=int))
+        else:
+            basic += [ALL] * (tensor.ndim if _is_mask(tensor) else 1)
+            indices.append(tensor)
+    return tuple(basic), indices
+
+
+def is_trivial(basic):
+    """Whether a basic index names the whole tensor."""
+    return all(i is Ellipsis or i == ALL for i in basic)
+
+
+def numpy_index(shape, indices):
+    """The tuple with which NumPy gathers from an array of ``shape``, after torch's checks."""
+    out, dim = [], 0
+    for place, tensor in enumerate(indices):
+        if tensor is None:
+            out.append(ALL)
+            dim += 1
+            continue
+        array = tensor._array
+        kind = array.dtype
+        if kind == np.uint8:
+            warnings.warn(
+                "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead.",
+                UserWarning,
+                stacklevel=2,
+            )
+            array = array.astype(bool)
+        elif kind != np.int64 and kind != np.int32 and kind != np.bool_:
+            raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
+        if array.dtype == np.bool_:
+            for i, n in enumerate(array.shape):
+                if dim + i >= len(shape) or n != shape[dim + i]:
+                    raise IndexError(
+                        f"The shape of the mask {list(array.shape)} at index {i} does not match the shape of the "
+                        f"indexed tensor {list(shape)} at index {dim + i}"
+                    )
+            dim += array.ndim
+        else:
+            dim += 1
+        out.append(array)
+        if dim > len(shape):
+            raise IndexError(f"too many indices for tensor of dimension {len(shape)} (got {place + 1})")
+    return tuple(out)
+
+
+def index_error(shape, index, error):
+    """torch's error for an index that NumPy refused."""
+    arrays = [i for i in index if i is not ALL]
+    lists = [x for a in arrays for x in (a.nonzero() if a.dtype == np.bool_ else (a,))]
+    try:
+        broadcast(*[x.shape for x in lists])
+    except RuntimeError:
+        return IndexError(
+            "shape mismatch: indexing tensors could not be broadcast together with shapes "
+            + ", ".join(str(list(x.shape)) for x in lists)
+        )
+    return IndexError(str(error).replace("axis", "dimension"))
+
+
+def gather_from(array, index):
+    """``array[index]`` with memory of its own."""
+    tensors = [i for i in index if i is not ALL]
+    if len(tensors) == 1 and tensors[0].dtype != np.bool_:
+        place = len(index) - 1 if index[-1] is not ALL else next(p for p, i in enumerate(index) if i is not ALL)
+        return _take(array, tensors[0], place, index)
+    try:
+        out = array[index]
+    except IndexError as error:
+        raise index_error(array.shape, index, error) from None
+    return out if out.base is None else out.copy()
+
+
+def _take(array, index, dim, whole):
+    try:
+        return array.take(index, dim)
+    except IndexError as error:
+        if not array.shape[dim]:
+            raise IndexError(f"index is out of bounds for dimension with size {array.shape[dim]}") from None
+        raise index_error(array.shape, whole, error) from None
+
+
+# -- writing where an index says --------------------------------------------------------------------
+
+
+def combine_at(out, dim, index, values, name="add"):
+    """``out[..., index[i], ...] = name(it, values[..., i, ...])`` along ``dim``, for each i in order; ``index`` is a
+    vector of places within range. ``out`` is written."""
+    front = out if dim == 0 else np.moveaxis(out, dim, 0)
+    table = np.ascontiguousarray(front).reshape(front.shape[0], -1)
+    source = values if dim == 0 else np.moveaxis(values, dim, 0)
+    source = np.ascontiguousarray(source, out.dtype).reshape(len(index), table.shape[1])
+    combine_rows(table, np.ascontiguousarray(index, np.int64), source, name)
+    if not np.shares_memory(table, out):
+        front[...] = table.reshape(front.shape)
+
+
+def add_at(out, index, values):
+    """``out[index] += values``, where the index may name an element several times. ``out`` is written."""
+    tensors = [i for i in index if i is not ALL]
+    if len(tensors) == 1 and tensors[0].dtype == np.bool_:
+        out[index] += values
+        return
+    places, axes, first = [], [], None  # of the gathered dims
+    dim = 0
+    for i in index:
+        if i is ALL:
+            dim += 1
+            continue
+        for x in i.nonzero() if i.dtype == np.bool_ else (i,):
+            places.append(x)
+            axes.append(dim)
+            dim += 1
+    try:
+        places = np.broadcast_arrays(*places)
+    except ValueError as error:
+        raise index_error(out.shape, index, error) from None
+    shape = places[0].shape
+    sizes = [out.shape[a] for a in axes]
+    for x, n, a in zip(places, sizes, axes, strict=True):
+        wrong = (x < -n) | (x >= n)
+        if wrong.any():
+            raise IndexError(f"index {x[wrong][0]} is out of bounds for dimension {a} with size {n}")
+    flat = np.ravel_multi_index([np.where(x < 0, x + n, x) for x, n in zip(places, sizes, strict=True)], sizes) if out.size else places[0]
+    flat = np.asarray(flat, np.int64).reshape(-1)
+    # The gathered dims of `values` stand in place where the tensors are neighbours, else in front.
+    positions = [p for p, i in enumerate(index) if i is not ALL]
+    first = axes[0] if positions == list(range(positions[0], positions[-1] + 1)) else 0
+    rest = [d for d in range(out.ndim) if d not in axes]
+    moved = np.moveaxis(values, range(first, first + len(shape)), range(len(shape)))
+    front = out.transpose(*axes, *rest)
+    width = int(np.prod([out.shape[d] for d in rest], dtype=np.int64))
+    table = np.ascontiguousarray(front).reshape(-1, width) if out.size else front.reshape(0, width)
+    if not flat.size or not width:
+        return
+    combine_rows(table, flat, np.ascontiguousarray(moved, out.dtype).reshape(flat.size, width), "add")
+    if not np.shares_memory(table, out):
+        front[...] = table.reshape(front.shape)

@@ -1,0 +1,155 @@
+"""The operators that give views, with memory of their own: ``expand_copy`` and its like."""
+
+from ..shape import size_args
+from ._op import Op, ops
+from ._schema import Dim
+
+
+class alias_copy(Op, method=False):
+    """A copy."""
+
+    def eager(input):
+        return input.clone()
+
+
+class detach_copy(Op, method=False):
+    """:meth:`Tensor.detach` as a copy."""
+
+    def eager(input):
+        return input.detach().clone()
+
+
+class as_strided_copy(Op, method=False):
+    """:func:`as_strided` as a copy."""
+
+    def eager(input, size, stride, storage_offset=None):
+        return input.as_strided(size, stride, storage_offset).clone()
+
+
+class diagonal_copy(Op, method=False):
+    """:func:`diagonal` as a copy."""
+
+    def eager(input, offset=0, dim1: Dim = 0, dim2: Dim = 1):
+        return input.diagonal(offset, dim1, dim2).clone()
+
+
+class expand_copy(Op, method=False):
+    """:meth:`Tensor.expand` as a copy."""
+
+    def eager(input, size, *, implicit=False):
+        return input.expand(size_args((size,))).clone()
+
+
+class narrow_copy(Op):
+    """:func:`narrow` as a copy."""
+
+    def eager(input, dim: Dim, start, length):
+        return input.narrow(dim, start, length).clone()
+
+
+class permute_copy(Op, method=False):
+    """:func:`permute` as a copy."""
+
+    def eager(input, dims):
+        return input.permute(dims).clone()
+
+
+class select_copy(Op, method=False):
+    """:func:`select` as a copy."""
+
+    def eager(input, dim: Dim, index):
+        return input.select(dim, index).clone()
+
+
+class slice_copy(Op, method=False):
+    """The slice ``start:end:step`` of ``dim`` as a copy."""
+
+    def eager(input, dim: Dim = 0, start=None, end=None, step=1):
+        return input[(*(slice(None),) * dim, slice(start, end, step))].clone()
+
+
+class split_copy(Op, method=False, has_out=False):
+    """:func:`split` into copies."""
+
+    def eager(input, split_size, dim: Dim = 0):
+        return tuple([piece.clone() for piece in input.split(split_size, dim)])
+
+
+class split_with_sizes_copy(Op, method=False, has_out=False):
+    """:func:`split_with_sizes` into copies. ``out`` is a list of tensors."""
+
+    def eager(input, split_sizes, dim: Dim = 0, *, out=None):
+        pieces = input.split_with_sizes(split_sizes, dim)
+        if out is None:
+            return tuple([piece.clone() for piece in pieces])
+        for target, piece in zip(out, pieces, strict=True):
+            target.resize_(piece.shape).copy_(piece)
+        return None
+
+
+class squeeze_copy(Op, method=False):
+    """:func:`squeeze` as a copy."""
+
+    def eager(input, dim: object = None):
+        return input.squeeze(dim).clone()
+
+
+class t_copy(Op, method=False):
+    """:func:`t` as a copy."""
+
+    def eager(input):
+        return input.t().clone()
+
+
+class transpose_copy(Op, method=False):
+    """:func:`transpose` as a copy."""
+
+    def eager(input, dim0: Dim, dim1: Dim):
+        return input.transpose(dim0, dim1).clone()
+
+
+class unbind_copy(Op, method=False, has_out=False):
+    """:func:`unbind` into copies. ``out`` is a list of tensors."""
+
+    def eager(input, dim: Dim = 0, *, out=None):
+        pieces = input.unbind(dim)
+        if out is None:
+            return tuple([piece.clone() for piece in pieces])
+        for target, piece in zip(out, pieces, strict=True):
+            target.resize_(piece.shape).copy_(piece)
+        return None
+
+
+class unfold_copy(Op, method=False):
+    """:meth:`Tensor.unfold` as a copy."""
+
+    def eager(input, dimension: Dim, size, step):
+        return input.unfold(dimension, size, step).clone()
+
+
+class unsqueeze_copy(Op, method=False):
+    """:func:`unsqueeze` as a copy."""
+
+    def eager(input, dim: int):
+        return input.unsqueeze(dim).clone()
+
+
+class view_copy(Op, method=False):
+    """:meth:`Tensor.view` as a copy."""
+
+    def eager(input, size):
+        return input.view(size).clone()
+
+
+class view_as_real_copy(Op, method=False):
+    """:func:`view_as_real` as a copy."""
+
+    def eager(input):
+        return ops.view_as_real(input).clone()
+
+
+class view_as_complex_copy(Op, method=False):
+    """:func:`view_as_complex` as a copy."""
+
+    def eager(input):
+        return ops.view_as_complex(input).clone()

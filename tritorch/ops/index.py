@@ -1,0 +1,184 @@
+"""Square brackets: windows where the index is basic, gathered and written elements where it holds tensors.
+
+See Note [Indexing] in ``_index``.
+"""
+
+import numpy as np
+
+from .. import _C
+from .._C import TensorBase, basic_index, bump, needs_grad, view
+from ..dtypes import from_numpy as dtype_of
+from ..errors import cpp_name
+from ._call import refuse_overlap
+from ._index import add_at, frozen, gather_from, index_error, is_trivial, numpy_index, resolve
+from ._op import Op, ops
+
+
+class getitem(Op, operator="[]", function=False, method=False, has_out=False):
+    """The part that ``index`` names: ``input[0]``, ``input[1:3, ..., None]``, ``input[mask]``, ``input[[2, 0]]``.
+
+    Ints, slices with a positive step, None and Ellipsis give a view; masks and integer tensors gather a copy.
+
+    Raises:
+        IndexError: if there is no such part.
+    """
+
+    def eager(input, index: object):
+        window = basic_index(input._array, index)
+        if window is None:
+            return _gathered(input, index)
+        if needs_grad(input):
+            return ops.slice_(input, frozen(index))
+        return view(input, window)
+
+
+def _gathered(input, index):
+    basic, indices = resolve(input, index)
+    window = input if is_trivial(basic) else input[basic]
+    return ops.index(window, indices)
+
+
+class index(Op, function=False, method=False, has_out=False, opmath=False, arithmetic=False):
+    """The elements that ``indices`` name: for each dim None, an integer tensor, or a mask of some dims."""
+
+    def cpu(input, indices: list):
+        return gather_from(input, numpy_index(input.shape, indices))
+
+    def d_input(grad, input_shape, indices):
+        return ops.index_backward(grad, input_shape, indices)
+
+
+class index_backward(Op, function=False, method=False, has_out=False):
+    """Zeros of ``shape`` with ``grad`` added where it was gathered."""
+
+    def cpu(grad, shape: tuple, indices: list):
+        out = np.zeros(shape, grad.dtype)
+        add_at(out, numpy_index(shape, indices), grad)
+        return out
+
+    def d_grad(grad, indices):
+        return ops.index(grad, indices)
+
+
+# -- writing ----------------------------------------------------------------------------------------
+
+
+class setitem(Op, operator="[]=", function=False, method=False, has_out=False):
+    """Writes ``value``, a number or a tensor that broadcasts, into the part that ``index`` names."""
+
+    def eager(input, index: object, value: object):
+        value = _as_value(input, value)
+        window = basic_index(input._array, index)
+        if window is None:
+            _put(input, index, value)
+        elif needs_grad(input, value):
+            ops.slice_(input, frozen(index)).copy_(_without_leading_ones(value, window.ndim))
+        else:
+            refuse_overlap(window)
+            array = value._array if isinstance(value, TensorBase) else value
+            try:
+                _C.run(np.copyto, window, array, casting="unsafe")
+            except ValueError:
+                array = _without_leading_ones(value, window.ndim).expand(window.shape)._array
+                _C.run(np.copyto, window, array, casting="unsafe")
+            bump(input)
+
+
+def _as_value(input, value):
+    """What may be written: a tensor, or a number as an array of the input's dtype."""
+    if isinstance(value, TensorBase):
+        return value
+    kind = input._array.dtype
+    if not isinstance(value, (int, float, complex, np.generic)):
+        raise TypeError(f"can't assign a {type(value).__name__} to a {input.type_name()}")
+    try:
+        return number_array(value, kind)
+    except (TypeError, ValueError, OverflowError):
+        raise RuntimeError(f"value cannot be converted to type {cpp_name(dtype_of(kind))} without overflow") from None
+
+
+def number_array(value, kind):
+    """A Python number as a 0-dim array; one that the type cannot hold raises."""
+    if isinstance(value, float) and kind.kind in "iu":
+        value = int(value)
+    return np.asarray(value, kind)
+
+
+def _without_leading_ones(value, ndim):
+    shape = value.shape
+    extra = 0
+    while len(shape) - extra > ndim and shape[extra] == 1:
+        extra += 1
+    return value.reshape(shape[extra:]) if extra else value
+
+
+def _put(input, index, value):
+    basic, indices = resolve(input, index)
+    window = input if is_trivial(basic) else input[basic]
+    if not isinstance(value, TensorBase):
+        value = _C.wrap(value)
+    try:
+        window.index_put_(indices, value)
+    except IndexError as error:
+        if "could not be broadcast" in str(error) or "mask" in str(error) or value.ndim == 0:
+            raise
+        window.index_put_(indices, _without_leading_ones(value, ops.index(window, indices).ndim))
+
+
+def _write(out, indices, values, accumulate):
+    where = numpy_index(out.shape, indices)
+    if accumulate:
+        add_at(out, where, np.broadcast_to(values, _shape_of(out, where)))
+        return
+    try:
+        out[where] = values
+    except ValueError:
+        raise IndexError(
+            f"shape mismatch: value tensor of shape {list(values.shape)} cannot be broadcast to indexing result of shape "
+            f"{list(_shape_of(out, where))}"
+        ) from None
+    except IndexError as error:
+        raise index_error(out.shape, where, error) from None
+
+
+def _shape_of(array, where):
+    """The shape of what an index gathers."""
+    return gather_from(np.broadcast_to(np.zeros((), np.bool_), array.shape), where).shape
+
+
+class index_put(Op, inplace=True):
+    """``input`` with ``values``, which broadcast, where ``indices`` say: for each dim None, an integer tensor, or a
+    mask. With ``accumulate`` they are added, an element named several times as often.
+
+    Raises:
+        RuntimeError: if the dtypes differ.
+        IndexError: for an index out of range, or values that do not broadcast.
+
+    Example:
+        >>> import tritorch
+        >>> i = tritorch.tensor([0, 0, 2])
+        >>> tritorch.zeros(3).index_put((i,), tritorch.tensor(1.0), accumulate=True)
+        tensor([2., 0., 1.])
+    """
+
+    def check(input, values):
+        if input.dtype != values.dtype:
+            raise RuntimeError(
+                "Index put requires the source and destination dtypes match, got "
+                f"{dtype_of(input.dtype).type_name} for the destination and {dtype_of(values.dtype).type_name} for the "
+                "source."
+            )
+
+    def cpu(input, indices: object, values, accumulate: bool = False):
+        out = input.copy()
+        _write(out, indices, values, accumulate)
+        return out
+
+    def cpu_(input, indices, values, accumulate):
+        _write(input, indices, values, accumulate)
+
+    def d_input(grad, indices, values_shape, accumulate):
+        return grad if accumulate else grad.index_put(tuple(indices), grad.new_zeros(()))
+
+    def d_values(grad, indices):
+        return ops.index(grad, list(indices))

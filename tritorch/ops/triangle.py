@@ -1,0 +1,175 @@
+"""Triangles and diagonals of matrices."""
+
+import builtins
+
+import numpy as np
+
+from ..dtypes import as_dtype
+from ..dtypes import from_numpy as dtype_of
+from ..shape import wrap_dim
+from ._index import diagonal_window
+from ._kinds import Creation
+from ._op import Op
+from ._schema import DType
+
+
+def _mask(shape, diagonal, lower):
+    rows, columns = shape[-2:]
+    across = np.arange(columns) - np.arange(rows)[:, None]
+    return across <= diagonal if lower else across >= diagonal
+
+
+class tril(Op, inplace=True, opmath=False):
+    """The matrices in the last two dims with zeros above the diagonal, ``diagonal`` places above the main one.
+
+    Raises:
+        RuntimeError: ``tril: input tensor must have at least 2 dimensions``.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.tril(tritorch.tensor([[1, 2], [3, 4]]))
+        tensor([[1, 0],
+                [3, 4]])
+    """
+
+    def check(input):
+        if input.ndim < 2:
+            raise RuntimeError("tril: input tensor must have at least 2 dimensions")
+
+    def cpu(input, diagonal: int = 0):
+        return np.where(_mask(input.shape, diagonal, True), input, np.zeros((), input.dtype))
+
+    def d_input(grad, diagonal):
+        return grad.tril(diagonal)
+
+
+class triu(Op, inplace=True, opmath=False):
+    """The matrices in the last two dims with zeros below the diagonal, ``diagonal`` places above the main one.
+
+    Raises:
+        RuntimeError: ``triu: input tensor must have at least 2 dimensions``.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.triu(tritorch.tensor([[1, 2], [3, 4]]))
+        tensor([[1, 2],
+                [0, 4]])
+    """
+
+    def check(input):
+        if input.ndim < 2:
+            raise RuntimeError("triu: input tensor must have at least 2 dimensions")
+
+    def cpu(input, diagonal: int = 0):
+        return np.where(_mask(input.shape, diagonal, False), input, np.zeros((), input.dtype))
+
+    def d_input(grad, diagonal):
+        return grad.triu(diagonal)
+
+
+def _indices(name, row, col, offset, dtype, lower):
+    for side, n in (("row", row), ("col", col)):
+        if n < 0:
+            raise RuntimeError(f"{side} must be non-negative, got{n}")
+    if dtype.kind not in "iu":
+        raise NotImplementedError(f"\"{name}\" not implemented for '{dtype_of(dtype).type_name}'")
+    return np.stack(np.nonzero(_mask((row, col), offset, lower))).astype(dtype)
+
+
+class tril_indices(Creation, has_out=False):
+    """The indices of a lower triangle, row by row: a tensor of shape (2, n).
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.tril_indices(2, 2)
+        tensor([[0, 1, 1],
+                [0, 0, 1]])
+    """
+
+    def cpu(row: int, col: int, offset: int = 0, *, dtype: DType = None):
+        return _indices("tril_indices", row, col, offset, dtype, True)
+
+    def dtype_rule(row, col, offset):
+        return as_dtype(int)
+
+
+class triu_indices(Creation, has_out=False):
+    """The indices of an upper triangle, row by row: a tensor of shape (2, n).
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.triu_indices(2, 2)
+        tensor([[0, 0, 1],
+                [0, 1, 1]])
+    """
+
+    def cpu(row: int, col: int, offset: int = 0, *, dtype: DType = None):
+        return _indices("triu_indices", row, col, offset, dtype, False)
+
+    def dtype_rule(row, col, offset):
+        return as_dtype(int)
+
+
+class diag_embed(Op, has_out=False, opmath=False, arithmetic=False):
+    """The last dim as the diagonals of matrices of zeros, which lie in ``dim1`` and ``dim2`` of the result.
+
+    Raises:
+        RuntimeError: ``diagonal dimensions cannot be identical 0, 0``.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.diag_embed(tritorch.tensor([1, 2]))
+        tensor([[1, 0],
+                [0, 2]])
+    """
+
+    def cpu(input, offset: int = 0, dim1: object = -2, dim2: object = -1):
+        rank = input.ndim + 1
+        dim1, dim2 = wrap_dim(dim1, rank), wrap_dim(dim2, rank)
+        if dim1 == dim2:
+            raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+        if not input.ndim:
+            wrap_dim(-2, 0)
+        side = input.shape[-1] + builtins.abs(offset)
+        shape = list(input.shape[:-1])
+        for d in sorted((dim1, dim2)):
+            shape.insert(d, side)
+        out = np.zeros(shape, input.dtype)
+        diagonal_window(out, offset, dim1, dim2)[...] = input
+        return out
+
+    def d_input(grad, offset, dim1, dim2):
+        return grad.diagonal(offset, dim1, dim2)
+
+
+class diag(Op):
+    """The diagonal of a matrix, as a copy; or the matrix with a vector on its diagonal.
+
+    Raises:
+        RuntimeError: ``diag(): Supports 1D or 2D tensors. Got 3D``.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.diag(tritorch.tensor([1, 2])), tritorch.diag(tritorch.tensor([[1, 2], [3, 4]]))
+        (tensor([[1, 0],
+                [0, 2]]), tensor([1, 4]))
+    """
+
+    def eager(input, diagonal=0):
+        if input.ndim not in (1, 2):
+            raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {input.ndim}D")
+        return input.diag_embed(diagonal) if input.ndim == 1 else input.diagonal(diagonal).clone()
+
+
+class diagflat(Op, has_out=False):
+    """The flat tensor on the diagonal of a matrix of zeros.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.diagflat(tritorch.tensor([[1], [2]]))
+        tensor([[1, 0],
+                [0, 2]])
+    """
+
+    def eager(input, offset=0):
+        return input.reshape(-1).diag_embed(offset)
