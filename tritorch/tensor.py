@@ -348,7 +348,7 @@ class Tensor(_C.TensorBase):
             made.__dict__[key] = value
         return made
 
-    @classmethod
+    @staticmethod
     def _make_subclass(cls, data, requires_grad=False):
         """A tensor of class ``cls`` on the memory of ``data``, a leaf."""
         made = _C.wrap_as(cls, data._array)
