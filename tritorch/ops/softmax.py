@@ -1,0 +1,132 @@
+"""Softmax and its like: rows normalised along one dim, in one pass of blocks over memory."""
+
+import numpy as np
+
+from ._kinds import RowWise
+from ._op import Op, ops
+from ._schema import Dim, DType, Number
+
+
+def _shifted(input, dim):
+    return np.subtract(input, np.maximum.reduce(input, axis=dim, keepdims=True))
+
+
+class softmax_of(RowWise, function=False, method=False):
+    """Exponentials of the elements along :attr:`dim` over their sum."""
+
+    def cpu(input, dim: Dim, dtype: DType = None):
+        out = _shifted(input, dim)
+        np.exp(out, out=out)
+        return np.divide(out, np.add.reduce(out, axis=dim, keepdims=True), out=out)
+
+    def d_input(grad, out, dim):
+        return ops.softmax_backward(grad, out, dim)
+
+
+class softmax_backward(Op, function=False, method=False, has_out=False):
+    """The gradient of softmax: ``out * (grad - sum(grad * out))``."""
+
+    def cpu(grad, out, dim: Dim):
+        product = np.multiply(grad, out)
+        total = np.add.reduce(product, axis=dim, keepdims=True) if product.ndim else product
+        return np.subtract(product, np.multiply(out, total))
+
+    def d_grad(grad_out, out, dim):
+        return ops.softmax_backward(grad_out, out, dim)
+
+    def d_out(grad_out, grad, out, dim):
+        inner = (grad * out).sum(dim, True)
+        return grad_out * (grad - inner) - (grad_out * out).sum(dim, True) * grad
+
+
+class log_softmax_of(RowWise, function=False, method=False):
+    """The logarithm of softmax along :attr:`dim`, computed without it."""
+
+    def cpu(input, dim: Dim, dtype: DType = None):
+        out = _shifted(input, dim)
+        return np.subtract(out, np.log(np.add.reduce(np.exp(out), axis=dim, keepdims=True)), out=out)
+
+    def d_input(grad, out, dim):
+        return ops.log_softmax_backward(grad, out, dim)
+
+
+class log_softmax_backward(Op, function=False, method=False, has_out=False):
+    """The gradient of log_softmax: ``grad - softmax * sum(grad)``."""
+
+    def cpu(grad, out, dim: Dim):
+        total = np.add.reduce(grad, axis=dim, keepdims=True) if grad.ndim else grad
+        soft = np.exp(out)
+        return np.subtract(grad, np.multiply(soft, total, out=soft if soft.ndim else None))
+
+    def d_grad(grad_out, out, dim):
+        return grad_out - (grad_out * out.exp()).sum(dim, True)
+
+    def d_out(grad_out, grad, out, dim):
+        return -(grad_out * out.exp() * grad.sum(dim, True))
+
+
+def _default_dim(name, ndim):
+    return 0 if ndim in (0, 1, 3) else 1
+
+
+def _row_wise(make, name, input, dim, dtype):
+    if dim is None:
+        dim = _default_dim(name, input.ndim)
+    if dtype is None and not input.is_floating_point():
+        raise NotImplementedError(f"\"{name}_lastdim_kernel_impl\" not implemented for '{input.dtype.type_name}'")
+    return make(input, dim, dtype)
+
+
+class softmax(Op, also="special.softmax"):
+    """Exponentials of the elements along :attr:`dim` over their sum: a distribution along it.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.softmax(tritorch.zeros(4), 0)
+        tensor([0.2500, 0.2500, 0.2500, 0.2500])
+    """
+
+    def eager(input, dim: Dim, dtype: DType = None):
+        return _row_wise(ops.softmax_of, "softmax", input, dim, dtype)
+
+
+class log_softmax(Op, also="special.log_softmax"):
+    """The logarithm of :func:`softmax` along :attr:`dim`."""
+
+    def eager(input, dim: Dim, dtype: DType = None):
+        return _row_wise(ops.log_softmax_of, "log_softmax", input, dim, dtype)
+
+
+class nn_functional_softmax(Op, home="nn.functional", method=False, has_out=False):
+    """:func:`tritorch.softmax`; without ``dim`` it takes dim 1, or 0 for 0, 1 and 3 dims."""
+
+    def eager(input, dim: object = None, _stacklevel: int = 3, dtype: DType = None):
+        return _row_wise(ops.softmax_of, "softmax", input, dim, dtype)
+
+
+class nn_functional_log_softmax(Op, home="nn.functional", method=False, has_out=False):
+    """:func:`tritorch.log_softmax`; without ``dim`` it takes dim 1, or 0 for 0, 1 and 3 dims."""
+
+    def eager(input, dim: object = None, _stacklevel: int = 3, dtype: DType = None):
+        return _row_wise(ops.log_softmax_of, "log_softmax", input, dim, dtype)
+
+
+class softmin(Op, home="nn.functional", method=False, has_out=False):
+    """:func:`softmax` of the negated input."""
+
+    def eager(input, dim: object = None, _stacklevel: int = 3, dtype: DType = None):
+        return _row_wise(ops.softmax_of, "softmax", -input, dim, dtype)
+
+
+class gumbel_softmax(Op, home="nn.functional", method=False, has_out=False):
+    """A sample of the Gumbel-softmax distribution of unnormalised log-probabilities; ``hard`` makes it one-hot, with
+    the soft sample's gradient (Jang, Gu and Poole, 2017)."""
+
+    def eager(logits, tau: Number = 1, hard: bool = False, eps: Number = 1e-10, dim: int = -1):
+        gumbels = -ops.empty_like(logits).exponential_().log()
+        soft = ops.softmax_of((logits + gumbels) / tau, dim)
+        if not hard:
+            return soft
+        index = soft.max(dim, keepdim=True)[1]
+        picked = ops.zeros_like(logits).scatter(dim, index, 1.0)
+        return picked - soft.detach() + soft
