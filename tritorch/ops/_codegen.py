@@ -66,6 +66,9 @@ def build(cls):
         scope["fast1"], scope["fast2"], scope["fast_into"] = _C.fast1, _C.fast2, _C.fast_into
     if cls.derivatives:
         scope["OPB"] = _backward(cls, scope)
+        recipe = _recipe(cls) if cls.ufunc is not None else None
+        if recipe is not None:
+            scope["FAST"].record(scope["OPB"], recipe)
     if cls.returns:
         scope["RETURNS"] = _call.return_type(cls.short, cls.returns)
     cls.call = _compile(cls, cls.short, _function(cls), scope)
@@ -304,6 +307,26 @@ def _saved(cls):
     return saved
 
 
+def _recipe(cls):
+    """What FAST saves of a plain call that it records by itself; None where that is more than it can."""
+    tensors, targets = [a.name for a in cls.args if a.is_tensor], _targets(cls)
+    defaults = {a.name: a.default for a in cls.args if not a.is_tensor}
+    recipe = []
+    for name, users in _saved(cls).items():
+        asked = 0 if len(set(users)) == len(targets) else sum(1 << targets.index(u) for u in set(users))
+        if name == "out":
+            recipe.append(("out", None, asked))
+        elif name in tensors:
+            recipe.append(("input", tensors.index(name), asked))
+        elif name.endswith("_shape") and name[:-6] in tensors:
+            recipe.append(("shape", tensors.index(name[:-6])))
+        elif name in defaults:
+            recipe.append(("value", defaults[name]))
+        else:
+            return None
+    return tuple(recipe) if targets == tensors else None
+
+
 def _grad_names(cls):
     outs = cls.returns or ("out",)
     return [f"grad_{o}" for o in outs]
@@ -311,6 +334,8 @@ def _grad_names(cls):
 
 def _materialized(cls):
     """Gradients of several outputs that a derivative names: an undefined one becomes zeros."""
+    if not cls.materialize:
+        return []
     asked = {n for _, _, names in cls.derivatives for n in names}
     wanted = [g for g in _grad_names(cls) if g in asked]
     return wanted if len(set(wanted)) > 1 or ("grad" in asked and wanted) else []
@@ -361,7 +386,7 @@ def _backward(cls, scope):
         for i, g in enumerate(grads):
             if g in _materialized(cls):
                 lines.append(f"    if {g} is None: {g} = zeros_like_meta(_metas[{i}])")
-        if _materialized(cls):
+        if _materialized(cls) or not cls.materialize:
             lines.append(f"    grad = {grads[0]}")
         else:
             lines.append("    if grad is None: return " + ("None" if len(targets) == 1 else f"(None,) * {len(targets)}"))
@@ -406,7 +431,7 @@ def _dunders(cls, scope):
     one = len([a for a in cls.args if a.is_tensor]) == 1
     made = {}
     if one:
-        made[method] = cls.call
+        made[method] = cls.eager if cls.slot == "eager" else cls.call  # by then it is a tensor
         return made
     fast = ["    r = fast2(FAST, input, other)", "    if r is not None: return r"] if cls.ufunc is not None else []
     refuse = "    if not is_operand(other): return NotImplemented"

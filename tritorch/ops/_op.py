@@ -135,6 +135,7 @@ class Op(metaclass=OpMeta):
     ufunc = None
     abstract = True
     has_out = True
+    materialize = True  # False: derivatives see None, not zeros, for the gradient of an output that nothing used
     rebinds = False  # the in-place form becomes another window instead of writing (t_, squeeze_)
     multi = False  # a tuple of outputs of one kind (split, unbind)
     backward_saves: tuple = ()  # what a kind's backward needs beyond what derivatives name

@@ -1,0 +1,279 @@
+"""Normalisations: layer, batch, group, instance, RMS, all from one primitive; and scaling to unit length."""
+
+import numpy as np
+
+from ..runtime import blocks
+from ._op import Op, ops
+from ._schema import Dims, Number
+
+
+def _standardized(input, weight, bias, dim, eps):
+    """(out, mean, rstd) of one block: two passes for the moments, then one multiply-add."""
+    n = 1
+    for d in dim:
+        n *= input.shape[d]
+    mean = np.add.reduce(input, axis=dim, keepdims=True) / input.dtype.type(n)
+    out = input - mean
+    var = np.add.reduce(np.square(out), axis=dim, keepdims=True) / input.dtype.type(n)
+    rstd = 1 / np.sqrt(var + input.dtype.type(eps))
+    out *= rstd
+    if weight is not None:
+        out *= weight
+    if bias is not None:
+        out += bias
+    return out, mean, rstd
+
+
+class standardize(Op, function=False, method=False, returns=("out", "mean", "rstd"), materialize=False):
+    """``(input - mean) / sqrt(variance + eps) * weight + bias`` over dims, with the moments.
+
+    :attr:`weight` and :attr:`bias` broadcast against :attr:`input`.
+    """
+
+    def cpu(input, weight, bias, dim: Dims, eps: Number):
+        trailing = dim == tuple(range(input.ndim - len(dim), input.ndim))
+        lead = input.shape[: input.ndim - len(dim)]
+        affine = [x is None or x.ndim == len(dim) for x in (weight, bias)]
+        if not (trailing and lead and all(affine) and input.nbytes > blocks.LARGE):
+            return _standardized(input, weight, bias, dim, eps)
+        inner = tuple(range(1, 1 + len(dim)))
+        table = np.ascontiguousarray(input).reshape(-1, *input.shape[len(lead) :])
+        parts = blocks.rows(lambda block: _standardized(block, weight, bias, inner, eps), table, ())
+        ones = (1,) * len(dim)
+        return parts[0].reshape(input.shape), parts[1].reshape(*lead, *ones), parts[2].reshape(*lead, *ones)
+
+    def d_input(grad, grad_mean, grad_rstd, input, weight, mean, rstd, dim):
+        count = 1
+        for d in dim:
+            count *= input.shape[d]
+        unit = (input - mean) * rstd
+        total = None
+        if grad is not None:
+            scaled = grad if weight is None else grad * weight
+            total = rstd * (scaled - scaled.mean(dim, True) - unit * (scaled * unit).mean(dim, True))
+        if grad_rstd is not None:
+            part = grad_rstd * rstd * rstd * unit * (-1.0 / count)
+            total = part if total is None else total + part
+        if grad_mean is not None:
+            part = (grad_mean / count).expand(input.shape)
+            total = part if total is None else total + part
+        return total
+
+    def d_weight(grad, input, mean, rstd):
+        return None if grad is None else grad * ((input - mean) * rstd)
+
+    def d_bias(grad):
+        return grad
+
+
+def _same_kind(name, input, *others):
+    for x in others:
+        if x is not None and x.dtype is not input.dtype and not (input.dtype.itemsize == 2 and x.dtype.itemsize == 4):
+            raise RuntimeError(f"expected scalar type {input.dtype.type_name} but found {x.dtype.type_name}")
+
+
+def _check_normalized(name, input, normalized_shape, weight, bias=None):
+    shape = tuple(normalized_shape) if isinstance(normalized_shape, (tuple, list)) else (normalized_shape,)
+    if not shape:
+        raise RuntimeError(
+            "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got "
+            "normalized_shape = []"
+        )
+    for what, x in (("weight", weight), ("bias", bias)):
+        if x is not None and tuple(x.shape) != shape:
+            raise RuntimeError(
+                f"Expected {what} to be of same shape as normalized_shape, but got {what} of shape {list(x.shape)} and "
+                f"normalized_shape = {list(shape)}"
+            )
+    if input.ndim < len(shape) or tuple(input.shape[input.ndim - len(shape) :]) != shape:
+        raise RuntimeError(
+            f"Given normalized_shape={list(shape)}, expected input with shape [*{''.join(f', {n}' for n in shape)}], but "
+            f"got input of size{list(input.shape)}"
+        )
+    return shape
+
+
+def _last(n):
+    return tuple(range(-n, 0))
+
+
+class layer_norm(Op, home="nn.functional", also="layer_norm", has_out=False):
+    """Standardises the last dims, those of :attr:`normalized_shape`, then scales and shifts element by element.
+
+    Source: Ba, Kiros and Hinton, "Layer normalization" (2016).
+    """
+
+    def eager(input, normalized_shape: object, weight=None, bias=None, eps: Number = 1e-5, cudnn_enable: bool = True):
+        shape = _check_normalized("layer_norm", input, normalized_shape, weight, bias)
+        _same_kind("layer_norm", input, weight, bias)
+        return ops.standardize(input, weight, bias, _last(len(shape)), eps)[0]
+
+
+class rms_norm(Op, home="nn.functional", also="rms_norm", has_out=False):
+    """Divides by the root mean square over the last dims, those of :attr:`normalized_shape`, then scales.
+
+    ``eps`` defaults to the dtype's own. Source: Zhang and Sennrich, "Root mean square layer normalization" (2019).
+    """
+
+    def eager(input, normalized_shape: object, weight=None, eps: object = None):
+        shape = _check_normalized("rms_norm", input, normalized_shape, weight)
+        if eps is None:
+            eps = float(np.finfo(np.float32 if input.dtype.itemsize <= 4 else np.float64).eps)
+        wide = input.float() if input.dtype.itemsize == 2 else input
+        out = wide * ((wide * conj_of(wide)).mean(_last(len(shape)), True) + eps).rsqrt()
+        out = out.to(input.dtype)
+        return out if weight is None else out * weight
+
+
+def conj_of(x):
+    """The conjugate where it is another number."""
+    return x.conj() if x.is_complex() else x
+
+
+class group_norm(Op, home="nn.functional", also="group_norm", has_out=False):
+    """Standardises groups of channels of (N, C, *), then scales and shifts channel by channel.
+
+    Source: Wu and He, "Group normalization" (2018).
+    """
+
+    def eager(input, num_groups: int, weight=None, bias=None, eps: Number = 1e-5, cudnn_enabled: bool = True):
+        if input.ndim < 2:
+            raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {input.ndim}")
+        n, channels = input.shape[:2]
+        if num_groups <= 0:
+            raise RuntimeError("Expected num groups to be greater than 0, got " + str(num_groups))
+        if channels % num_groups:
+            raise RuntimeError(
+                "Expected number of channels in input to be divisible by num_groups, but got input of shape "
+                f"{list(input.shape)} and num_groups={num_groups}"
+            )
+        for what, x in (("weight", weight), ("bias", bias)):
+            if x is not None and (x.ndim != 1 or x.shape[0] != channels):
+                raise RuntimeError(
+                    f"Expected {what} to be a vector of size equal to the number of channels in input, but got {what} of "
+                    f"shape {list(x.shape)} and input of shape {list(input.shape)}"
+                )
+        if not input.numel():
+            return input.clone()
+        grouped = (1, num_groups, channels // num_groups, 1)
+        out = ops.standardize(
+            input.reshape(n, num_groups, channels // num_groups, -1),
+            None if weight is None else weight.reshape(grouped),
+            None if bias is None else bias.reshape(grouped),
+            (2, 3),
+            eps,
+        )[0]
+        return out.reshape(input.shape)
+
+
+def _blend(running, fresh, momentum):
+    """``running = (1 - momentum) * running + momentum * fresh``, outside the graph."""
+    running.copy_(running.detach() * (1 - momentum) + fresh.detach().to(running.dtype) * momentum)
+
+
+class batch_norm(Op, home="nn.functional", also="", has_out=False):
+    """Standardises channels of (N, C, *) over the batch in training, with the running moments otherwise; then scales
+    and shifts channel by channel. The running moments are updated in place.
+
+    Source: Ioffe and Szegedy, "Batch normalization" (2015).
+    """
+
+    def eager(
+        input, running_mean=None, running_var=None, weight=None, bias=None, training: bool = False,
+        momentum: Number = 0.1, eps: Number = 1e-5,
+    ):  # fmt: skip
+        if input.ndim < 2:
+            raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {input.ndim}")
+        channels = input.shape[1]
+        for what, x in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)):
+            if x is not None and x.numel() != channels:
+                raise RuntimeError(f"{what} should contain {channels} elements not {x.numel()}")
+        if not training and (running_mean is None or running_var is None):
+            missing = "running_mean" if running_mean is None else "running_var"
+            raise RuntimeError(f"{missing} must be defined in evaluation mode")
+        column = (1, channels, *(1,) * (input.ndim - 2))
+        weight = None if weight is None else weight.reshape(column)
+        bias = None if bias is None else bias.reshape(column)
+        if not training:
+            scale = (running_var.reshape(column) + eps).rsqrt()
+            scale = scale if weight is None else scale * weight
+            shift = -running_mean.reshape(column) * scale
+            out = input * scale + (shift if bias is None else shift + bias)
+            return out.to(input.dtype)
+        count = input.numel() // max(1, channels)
+        if count <= 1 and input.numel():
+            raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape!r}".replace(
+                "tritorch.Size", "torch.Size"))  # fmt: skip
+        dims = (0, *range(2, input.ndim))
+        out, mean, rstd = ops.standardize(input, weight, bias, dims, eps)
+        if running_mean is not None:
+            _blend(running_mean, mean.reshape(channels), momentum)
+        if running_var is not None:
+            variance = rstd.detach().reshape(channels) ** -2 - eps
+            _blend(running_var, variance * (count / max(1, count - 1)), momentum)
+        return out
+
+
+class torch_batch_norm(Op, name="batch_norm", method=False, has_out=False):
+    """:func:`tritorch.nn.functional.batch_norm` with all arguments spelled out."""
+
+    def eager(
+        input, weight, bias, running_mean, running_var, training: bool, momentum: Number, eps: Number,
+        cudnn_enabled: bool = True,
+    ):  # fmt: skip
+        return ops.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+
+
+class instance_norm(Op, home="nn.functional", method=False, has_out=False):
+    """Standardises each channel of each image of (N, C, *) by itself, or with running moments.
+
+    Source: Ulyanov, Vedaldi and Lempitsky, "Instance normalization" (2016).
+    """
+
+    def eager(
+        input, running_mean=None, running_var=None, weight=None, bias=None, use_input_stats: bool = True,
+        momentum: Number = 0.1, eps: Number = 1e-5,
+    ):  # fmt: skip
+        if not use_input_stats:
+            return ops.batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
+        n, channels = input.shape[:2]
+        count = input.numel() // max(1, n * channels)
+        if count <= 1:
+            raise ValueError(f"Expected more than 1 spatial element when training, got input size {input.shape!r}".replace(
+                "tritorch.Size", "torch.Size"))  # fmt: skip
+        column = (1, channels, *(1,) * (input.ndim - 2))
+        out, mean, rstd = ops.standardize(
+            input,
+            None if weight is None else weight.reshape(column),
+            None if bias is None else bias.reshape(column),
+            tuple(range(2, input.ndim)),
+            eps,
+        )
+        if running_mean is not None:
+            _blend(running_mean, mean.detach().reshape(n, channels).mean(0), momentum)
+        if running_var is not None:
+            variance = rstd.detach().reshape(n, channels) ** -2 - eps
+            _blend(running_var, variance.mean(0) * (count / max(1, count - 1)), momentum)
+        return out
+
+
+class normalize(Op, home="nn.functional", method=False, has_out=False):
+    """Divides by the ``p``-norm along ``dim``, at least ``eps``."""
+
+    def eager(input, p: Number = 2.0, dim: object = 1, eps: Number = 1e-12, out: object = None):
+        length = input.norm(p, dim, keepdim=True).clamp_min(eps).expand_as(input)
+        return input / length if out is None else ops.div(input, length, out=out)
+
+
+class local_response_norm(Op, home="nn.functional", method=False, has_out=False):
+    """Divides by a power of the mean square over ``size`` neighbouring channels (Krizhevsky et al., 2012)."""
+
+    def eager(input, size: int, alpha: Number = 1e-4, beta: Number = 0.75, k: Number = 1.0):
+        if input.ndim < 3:
+            raise ValueError(f"Expected 3D or higher dimensionality                          input (got {input.ndim} dimensions)")
+        if not input.numel():
+            return input
+        squares = (input * input).unsqueeze(1).flatten(3) if input.ndim > 3 else (input * input).unsqueeze(1)
+        padded = ops.pad(squares, (0, 0, size // 2, (size - 1) // 2))
+        mean = ops.avg_pool2d(padded, (size, 1), stride=1).squeeze(1).reshape(input.shape)
+        return input / (mean * alpha + k) ** beta
