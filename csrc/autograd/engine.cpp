@@ -129,7 +129,7 @@ std::vector<Value> Engine::run(Request request) {
     } else {
         drive(*task);
     }
-    if (std::exception_ptr error = task->error()) std::rethrow_exception(std::move(error));
+    if (std::exception_ptr error = task->take_error()) std::rethrow_exception(std::move(error));
     return task->take_captured();
 }
 
@@ -162,6 +162,7 @@ void Engine::drive_alone(GraphTask& task) {
             Running running(task);
             guarded(task, [&] { task.run_callbacks(); });
         }
+        task.drop_graph();
     }
     task.finish();
 }
@@ -188,6 +189,7 @@ void Engine::drive_queue(ReadyQueue& queue, GraphTask* task) {
         Lease lease;
         Running running(*task);
         guarded(*task, [&] { task->run_callbacks(); });
+        task->drop_graph();
     }
 }
 

@@ -188,9 +188,9 @@ void GraphTask::fail(std::exception_ptr error) noexcept {
     failed_.store(true, std::memory_order_release);
 }
 
-std::exception_ptr GraphTask::error() noexcept {
+std::exception_ptr GraphTask::take_error() noexcept {
     std::lock_guard lock(mutex_);
-    return error_;
+    return std::exchange(error_, nullptr);
 }
 
 void GraphTask::finish() noexcept {

@@ -69,7 +69,7 @@ class GraphTask {
     // The first error wins; the others are dropped.
     void fail(std::exception_ptr error) noexcept;
     bool failed() const noexcept { return failed_.load(std::memory_order_acquire); }
-    std::exception_ptr error() noexcept;
+    std::exception_ptr take_error() noexcept; // for the caller alone: no other thread ends up destroying it
 
     // Nodes that are queued or running. The pass is over when none is left, or when one failed.
     void begin_node() noexcept { outstanding_.fetch_add(1, std::memory_order_relaxed); }
@@ -87,6 +87,12 @@ class GraphTask {
     ReadyQueue& host_queue() const noexcept { return *host_queue_; }
     int owner() const noexcept { return owner_; }
     void close() noexcept; // nobody drives this task any more: what is still queued is dropped
+    // Lets go of the nodes and of gradients under way, when no thread runs any more. Inside the runtime, so that a graph
+    // of which this was the last owner ends here and not in the reap queue.
+    void drop_graph() noexcept {
+        root_ = NodePtr();
+        buffers_.clear();
+    }
 
   private:
     struct Capture {

@@ -215,6 +215,7 @@ PyObject* run_backward(PyObject*, PyObject* const* args, Py_ssize_t count) {
             const Outside scope;
             captured = Engine::instance().run(std::move(request));
         }
+        autograd::reap();
         if (!arguments.inputs || arguments.accumulate) Py_RETURN_NONE;
         return captured_tuple(std::move(captured), arguments.allow_unreachable).release();
     } catch (...) {
