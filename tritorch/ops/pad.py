@@ -1,0 +1,137 @@
+"""Padding: constant, reflected, replicated, circular."""
+
+import numpy as np
+
+from ._op import Op, ops
+from ._schema import Number
+
+MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+
+
+def widths(ndim, pad):
+    """NumPy's pad widths of torch's list, which starts at the last dim."""
+    pairs = [(int(pad[i]), int(pad[i + 1])) for i in range(0, len(pad), 2)]
+    return [(0, 0)] * (ndim - len(pairs)) + pairs[::-1]
+
+
+def _cropped(array, pairs):
+    """Negative widths take elements off."""
+    return array[tuple(slice(max(0, -a), n - max(0, -b)) for n, (a, b) in zip(array.shape, pairs, strict=True))]
+
+
+class constant_pad(Op, function=False, method=False, has_out=False):
+    """:attr:`input` with a constant around it; negative widths crop."""
+
+    opmath = False
+
+    def check(input, pad):
+        for n, (a, b) in zip(input.shape, widths(input.ndim, pad), strict=True):
+            if n + a + b < 0:
+                raise RuntimeError(
+                    f"The input size {n}, plus negative padding {a} and {b} resulted in a negative output size, which is "
+                    "invalid. Check dimension of your input."
+                )
+
+    def cpu(input, pad: tuple, value: object):
+        pairs = widths(input.ndim, pad)
+        inner = _cropped(input, pairs)
+        grown = [(max(0, a), max(0, b)) for a, b in pairs]
+        out = np.full([n + a + b for n, (a, b) in zip(inner.shape, grown, strict=True)], value, input.dtype)
+        out[tuple(slice(a, a + n) for n, (a, _) in zip(inner.shape, grown, strict=True))] = inner
+        return out
+
+    def d_input(grad, pad):
+        return ops.constant_pad(grad, tuple(-p for p in pad), 0)
+
+
+class mirror_pad(Op, function=False, method=False, has_out=False):
+    """:attr:`input` with its own elements around it: the mode is NumPy's."""
+
+    opmath = False
+
+    def cpu(input, pad: tuple, mode: str):
+        pairs = widths(input.ndim, pad)
+        grown = [(max(0, a), max(0, b)) for a, b in pairs]
+        return np.pad(_cropped(input, pairs), grown, mode=mode) if input.size else _cropped(input, pairs)
+
+    def d_input(grad, input_shape, pad, mode):
+        return ops.mirror_pad_backward(grad, tuple(input_shape), pad, mode)
+
+
+class mirror_pad_backward(Op, function=False, method=False, has_out=False):
+    """The transpose of :class:`mirror_pad`: adds every border element to the one it came from."""
+
+    def cpu(grad, shape: tuple, pad: tuple, mode: str):
+        pairs = widths(len(shape), pad)
+        for dim, (n, pair) in enumerate(zip(shape, pairs, strict=True)):
+            if pair != (0, 0):
+                grown = (max(0, pair[0]), max(0, pair[1]))
+                index = np.pad(_cropped(np.arange(n), [pair]), grown, mode=mode)
+                moved = np.moveaxis(grad, dim, 0)
+                out = np.zeros((n, *moved.shape[1:]), grad.dtype)
+                np.add.at(out, index, moved)
+                grad = np.moveaxis(out, 0, dim)
+        return grad
+
+    def d_grad(grad_out, pad, mode):
+        return ops.mirror_pad(grad_out, pad, mode)
+
+
+def _check_mirror(input, pad, mode):
+    dims = len(pad) // 2
+    if input.ndim not in (dims + 1, dims + 2) or dims > 3:
+        raise NotImplementedError(
+            "Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now"
+        )
+    if input.numel() == 0 and 0 in input.shape[1:]:
+        raise RuntimeError(
+            f"Expected {dims + 1}D or {dims + 2}D (batch mode) tensor with possibly 0 batch size and other non-zero "
+            f"dimensions for input, but got: {list(input.shape)}"
+        )
+    for n, (a, b) in list(zip(input.shape, widths(input.ndim, pad), strict=True))[-dims:]:
+        if mode == "reflect" and (a >= n or b >= n):
+            raise RuntimeError(
+                f"Argument #4: Padding size should be less than the corresponding input dimension, but got: padding "
+                f"({a}, {b}) at dimension {input.ndim - 1} of input {list(input.shape)}"
+            )
+        if mode == "circular" and (a > n or b > n):
+            raise RuntimeError("Padding value causes wrapping around more than once.")
+        if n + a + b < 1:
+            raise RuntimeError(f"input (W: {n}) is too small. Calculated output W: {n + a + b}")
+
+
+class pad(Op, home="nn.functional", method=False, has_out=False):
+    """Pads the last ``len(pad) // 2`` dims, the last one first: ``(left, right, top, bottom, ...)``.
+
+    ``mode`` is "constant" (with ``value``), "reflect", "replicate" or "circular". Negative widths crop.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.nn.functional.pad(tritorch.ones(1, 2), (1, 0))
+        tensor([[0., 1., 1.]])
+    """
+
+    def eager(input, pad: object, mode: str = "constant", value: object = None):
+        pad = tuple(int(p) for p in pad)
+        if len(pad) % 2:
+            raise RuntimeError("Padding length must be divisible by 2")
+        if len(pad) // 2 > input.ndim:
+            raise RuntimeError(
+                f"Padding length should be less than or equal to two times the input dimension but got padding length "
+                f"{len(pad)} and input of dimension {input.ndim}"
+            )
+        if mode == "constant":
+            return ops.constant_pad(input, pad, 0 if value is None else value)
+        if mode not in MODES:
+            raise NotImplementedError(f"Unrecognised padding mode {mode}")
+        if value is not None and value != 0:
+            raise ValueError(f'Padding mode "{mode}" doesn\'t take in value argument')
+        _check_mirror(input, pad, mode)
+        return ops.mirror_pad(input, pad, MODES[mode])
+
+
+class constant_pad_nd(Op, method=False, has_out=False):
+    """:func:`tritorch.nn.functional.pad` with a constant."""
+
+    def eager(input, pad: object, value: Number = 0):
+        return ops.constant_pad(input, tuple(int(p) for p in pad), value)
