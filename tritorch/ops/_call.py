@@ -7,23 +7,30 @@ import numpy as np
 
 from .. import _C
 from .._C import TensorBase
-from ..dtypes import can_cast
+from ..dtypes import as_dtype, can_cast
 from ..dtypes import from_numpy as dtype_of
+from ..dtypes import get_default_dtype as default_dtype
 from ..errors import argument_type, cant_cast, expected_tensor, output_shape
+from ..runtime.device import cpu as cpu_device
 from ..runtime.device import device as Device
-from ..runtime.device import get_default_device
+from ..runtime.device import get_default_device as default_device
 from ..shape import broadcast, size_args, wrap_dim, wrap_dims
 
 __all__ = [
     "TensorBase",
+    "as_dtype",
     "assign",
     "assign_tensor",
+    "cpu_device",
+    "default_device",
+    "default_dtype",
     "is_operand",
     "keep_dims",
     "metas",
     "number",
     "number_or_operand",
     "operand",
+    "out_dtype",
     "place",
     "refuse_overlap",
     "shape_of",
@@ -113,10 +120,21 @@ def keep_dims(x, dim, shape):
 
 def place(device, name):
     """The device of a new tensor."""
-    device = get_default_device() if device is None else Device(device)
+    device = default_device() if device is None else Device(device)
     if device.type != "cpu":
         raise RuntimeError(f"{name}: expected device cpu, got {device}: this version of tritorch runs on the CPU alone")
     return device
+
+
+def out_dtype(op, out, dtype):
+    """The dtype of what a creation function writes into ``out``: its own, and no other may be asked for."""
+    if isinstance(out, TensorBase):
+        if dtype is not None and dtype is not out.dtype:
+            raise RuntimeError(
+                f"dtype {dtype.type_name} does not match dtype of out parameter ({out.dtype.type_name})"
+            )
+        return out.dtype
+    raise argument_type(op.short, "out", None, "Tensor", out)
 
 
 # Note [Writes]: every write into an existing tensor passes `assign`: it refuses overlapping targets and

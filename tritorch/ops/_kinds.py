@@ -199,21 +199,7 @@ class Creation(Op, kind=True):
 
     @classmethod
     def loop(cls):
-        cpu = cls.cpu
-        at = next((i for i, a in enumerate(cls.args) if a.name == "dtype"), None)
-        rule = getattr(cls, "dtype_rule", None)
-
-        def loop(*args):
-            if at is None:
-                return cpu(*args)
-            args = list(args)
-            if args[at] is None:
-                plain = args[:at] + args[at + 1 :]
-                args[at] = rule(*plain) if rule else get_default_dtype()
-            args[at] = args[at].np
-            return cpu(*args)
-
-        return loop
+        return cls.cpu
 
     @classmethod
     def public_args(cls):
@@ -222,11 +208,32 @@ class Creation(Op, kind=True):
 
     @classmethod
     def bind_lines(cls):
-        return ["    device = place(device, NAME)"]
+        lines = ["    if device is not None or default_device() is not cpu_device: place(device, NAME)"]
+        names = [a.name for a in cls.args]
+        if "dtype" not in names:
+            return lines
+        if cls.has_out:
+            lines.append("    if out is not None: dtype = out_dtype(OP, out, dtype)")
+        plain = ", ".join(n for n in names if n != "dtype")
+        rule = f"OP.dtype_rule({plain})" if hasattr(cls, "dtype_rule") else "default_dtype()"
+        return [*lines, f"    dtype = {rule}.np if dtype is None else as_dtype(dtype, NAME).np"]
 
     @classmethod
     def finish_lines(cls):
         return ["    out_ = wrap(r)", "    if requires_grad: out_.requires_grad = True"]
+
+
+class Like(Creation, kind=True):
+    """A new tensor after the model of ``input``, whose dtype it takes unless another is given."""
+
+    has_out = False
+
+    @classmethod
+    def bind_lines(cls):
+        return [
+            "    if device is not None: place(device, NAME)",
+            "    dtype = a_input.dtype if dtype is None else as_dtype(dtype, NAME).np",
+        ]
 
 
 CREATION_OPTIONS = {"layout": None, "device": None, "requires_grad": False, "pin_memory": False}

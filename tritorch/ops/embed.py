@@ -14,7 +14,7 @@ def _check_slice(src, window):
         )
 
 
-class window_scatter(Op, function=False, method=False, has_out=False, opmath=False, arithmetic=False):
+class window_scatter(Op, function=False, method=False, has_out=False, opmath=False):
     """``input`` with ``src`` in the window that a basic ``index`` names."""
 
     def cpu(input, src, index: tuple):
@@ -69,7 +69,7 @@ class slice_scatter(Op):
         return ops.window_scatter(input, src, (*(ALL,) * dim, slice(start, end, step)))
 
 
-class diagonal_scatter(Op, opmath=False, arithmetic=False):
+class diagonal_scatter(Op, opmath=False):
     """``input`` with ``src`` on a diagonal: see :func:`diagonal`.
 
     Raises:

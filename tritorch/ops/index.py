@@ -8,9 +8,9 @@ import numpy as np
 from .. import _C
 from .._C import TensorBase, basic_index, bump, needs_grad, view
 from ..dtypes import from_numpy as dtype_of
-from ..errors import cpp_name
 from ._call import refuse_overlap
 from ._index import add_at, frozen, gather_from, index_error, is_trivial, numpy_index, resolve
+from ._layout import number_array
 from ._op import Op, ops
 
 
@@ -38,7 +38,7 @@ def _gathered(input, index):
     return ops.index(window, indices)
 
 
-class index(Op, function=False, method=False, has_out=False, opmath=False, arithmetic=False):
+class index(Op, function=False, method=False, has_out=False, opmath=False):
     """The elements that ``indices`` name: for each dim None, an integer tensor, or a mask of some dims."""
 
     def cpu(input, indices: list):
@@ -91,17 +91,7 @@ def _as_value(input, value):
     kind = input._array.dtype
     if not isinstance(value, (int, float, complex, np.generic)):
         raise TypeError(f"can't assign a {type(value).__name__} to a {input.type_name()}")
-    try:
-        return number_array(value, kind)
-    except (TypeError, ValueError, OverflowError):
-        raise RuntimeError(f"value cannot be converted to type {cpp_name(dtype_of(kind))} without overflow") from None
-
-
-def number_array(value, kind):
-    """A Python number as a 0-dim array; one that the type cannot hold raises."""
-    if isinstance(value, float) and kind.kind in "iu":
-        value = int(value)
-    return np.asarray(value, kind)
+    return number_array(value.item() if isinstance(value, np.generic) else value, kind)
 
 
 def _without_leading_ones(value, ndim):

@@ -26,7 +26,7 @@ def _skipped(shape):
     return len(shape) == 1 and shape[0] == 0  # torch's old rule: an empty vector may stand beside anything
 
 
-class cat(Op, alias="concat concatenate", opmath=False, arithmetic=False, method=False):
+class cat(Op, alias="concat concatenate", opmath=False, method=False):
     """Tensors side by side along ``dim``; the other sizes must be equal. The dtypes are promoted.
 
     Raises:
@@ -78,7 +78,7 @@ def _mismatch(tensors, shape, dim):
     return RuntimeError("cat: the tensors cannot be concatenated")
 
 
-class stack(Op, opmath=False, arithmetic=False, method=False):
+class stack(Op, opmath=False, method=False):
     """Tensors of one shape side by side along a new ``dim``.
 
     Raises:
@@ -171,7 +171,7 @@ class column_stack(Op, method=False):
         return ops.cat([t if t.ndim > 1 else t.reshape(-1, 1) for t in _several("column_stack", tensors)], 1)
 
 
-class _blocks(Op, function=False, method=False, has_out=False, opmath=False, arithmetic=False):
+class _blocks(Op, function=False, method=False, has_out=False, opmath=False):
     """Matrices along the diagonal of a matrix of zeros."""
 
     def cpu(tensors: Tensors):

@@ -10,7 +10,7 @@ from ._op import Op
 from ._schema import Dim, Shape
 
 
-class repeat(Op, function=False, has_out=False, opmath=False, arithmetic=False):
+class repeat(Op, function=False, has_out=False, opmath=False):
     """The tensor ``repeats[d]`` times along each dim; new dims come in front.
 
     Raises:
@@ -123,7 +123,7 @@ class repeat_interleave(Op, has_out=False):
         return wide.clone().reshape((*shape[:dim], shape[dim] * repeats, *shape[dim + 1 :]))
 
 
-class roll(Op, has_out=False, opmath=False, arithmetic=False):
+class roll(Op, has_out=False, opmath=False):
     """The elements moved by ``shifts`` along ``dims`` (along the flat tensor, if there are none); those that fall off
     the end come in at the front.
 
@@ -163,7 +163,7 @@ def _rolled(array, shift, dim):
     return np.concatenate((array[(*lead, slice(cut, None))], array[(*lead, slice(None, cut))]), dim)
 
 
-class flip(Op, has_out=False, opmath=False, arithmetic=False):
+class flip(Op, has_out=False, opmath=False):
     """The elements in reverse order along ``dims``: a copy.
 
     Example:

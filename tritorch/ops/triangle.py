@@ -110,7 +110,7 @@ class triu_indices(Creation, has_out=False):
         return as_dtype(int)
 
 
-class diag_embed(Op, has_out=False, opmath=False, arithmetic=False):
+class diag_embed(Op, has_out=False, opmath=False):
     """The last dim as the diagonals of matrices of zeros, which lie in ``dim1`` and ``dim2`` of the result.
 
     Raises:

@@ -14,7 +14,7 @@ from ._op import Op, ops
 from ._schema import Dim
 
 
-class window_backward(Op, function=False, method=False, has_out=False, arithmetic=False):
+class window_backward(Op, function=False, method=False, has_out=False):
     """Zeros of ``shape`` with ``grad`` in the window that a basic ``index`` names."""
 
     def cpu(grad, shape: tuple, index: object):
@@ -120,7 +120,7 @@ class diagonal(View):
         return ops.diagonal_backward(grad, input_shape, offset, dim1, dim2)
 
 
-class diagonal_backward(Op, function=False, method=False, has_out=False, arithmetic=False):
+class diagonal_backward(Op, function=False, method=False, has_out=False):
     """Zeros of ``shape`` with ``grad`` on a diagonal."""
 
     def cpu(grad, shape: tuple, offset: int, dim1: int, dim2: int):

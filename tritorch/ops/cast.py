@@ -1,0 +1,187 @@
+"""Other dtypes: ``to`` and its short forms."""
+
+import warnings
+
+import numpy as np
+
+from .._C import TensorBase
+from ..dtypes import ALL, as_dtype
+from ..dtypes import dtype as dtype_type
+from ..errors import tensor_type
+from ..runtime.device import device as Device
+from ..shape import preserve_format
+from ._call import place
+from ._layout import empty_as
+from ._op import Op, OpMeta, ops
+
+
+def convert(input, dtype=None, copy=False, memory_format=preserve_format):
+    """``input`` in that dtype and memory format: itself, if it is so already and no ``copy`` is asked for."""
+    if dtype is None or dtype is input.dtype:
+        if memory_format is not preserve_format and not input.is_contiguous(memory_format=memory_format):
+            return input.clone(memory_format=memory_format)
+        return input.clone(memory_format=memory_format) if copy else input
+    return ops.to(input, dtype, memory_format)
+
+
+def _refuse(args, kwargs):
+    got = [a.__class__.__name__ for a in args] + [f"{k}={v.__class__.__name__}" for k, v in kwargs.items()]
+    return TypeError(
+        f"to() received an invalid combination of arguments - got ({', '.join(got)}), but expected one of:\n"
+        " * (tritorch.device device = None, tritorch.dtype dtype = None, bool non_blocking = False, bool copy = False, *, "
+        "tritorch.memory_format memory_format = None)\n"
+        " * (tritorch.dtype dtype, bool non_blocking = False, bool copy = False, *, tritorch.memory_format memory_format "
+        "= None)\n"
+        " * (Tensor other, bool non_blocking = False, bool copy = False, *, tritorch.memory_format memory_format = None)\n"
+    )
+
+
+def _target(args, kwargs):
+    """(dtype, device, copy) that the arguments of ``to`` name."""
+    args = list(args)
+    dtype, device, copy = kwargs.pop("dtype", None), kwargs.pop("device", None), kwargs.pop("copy", False)
+    other = kwargs.pop("other", None)
+    kwargs.pop("non_blocking", None)
+    if args and not isinstance(args[0], bool):
+        first = args.pop(0)
+        if isinstance(first, TensorBase):
+            other = first
+        elif isinstance(first, dtype_type) or first in (float, int, complex):
+            dtype = first
+        elif first is None or isinstance(first, (str, int, Device)):
+            device = first
+            if args and (args[0] is None or isinstance(args[0], dtype_type) or args[0] in (float, int, complex)):
+                dtype = args.pop(0)
+        else:
+            raise _refuse([first, *args], kwargs)
+    if args:
+        args.pop(0)  # non_blocking
+    if args:
+        copy = args.pop(0)
+    if args or kwargs:
+        raise _refuse(args, kwargs)
+    if other is not None:
+        dtype, device = other.dtype, other.device
+    return None if dtype is None else as_dtype(dtype, "to"), device, copy
+
+
+class to(Op, function=False, has_out=False, opmath=False):
+    """The tensor as another dtype or on another device: ``to(dtype)``, ``to(device, dtype)``, ``to(other)``, each with
+    ``non_blocking`` and ``copy``; itself, if nothing changes and no copy is asked for.
+
+    Raises:
+        TypeError: for other combinations of arguments.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.tensor([1.7]).to(tritorch.int64)
+        tensor([1])
+    """
+
+    def cpu(input, dtype: object, memory_format: object = preserve_format):
+        kind = dtype.np
+        if input.dtype.kind == "c" and kind.kind != "c":
+            if kind.kind != "b":
+                warnings.warn(
+                    "Casting complex values to real discards the imaginary part", UserWarning, stacklevel=5
+                )
+                input = input.real
+        if memory_format is preserve_format and input.flags.c_contiguous:
+            return input.astype(kind)
+        out = empty_as(input, kind, memory_format)
+        np.copyto(out, input, casting="unsafe")
+        return out
+
+    def d_input(grad):
+        return grad  # cast back by the edge
+
+    def method(input, *args, memory_format=preserve_format, **kwargs):
+        if len(args) == 1 and not kwargs and args[0].__class__ is dtype_type:
+            if args[0] is input.dtype and memory_format is preserve_format:
+                return input
+            return ops.to(input, args[0], memory_format)
+        dtype, device, copy = _target(args, kwargs)
+        if device is not None:
+            place(device, "to")
+        return convert(input, dtype, copy, memory_format or preserve_format)
+
+
+class type_as(Op, function=False, has_out=False):
+    """The tensor in the dtype of ``other``."""
+
+    def eager(input, other):
+        return convert(input, other.dtype)
+
+
+_TYPES = {tensor_type(kind): kind for kind in ALL}
+
+
+class type(Op, function=False, has_out=False):
+    """The name of the tensor's type, or, given a dtype or such a name, the tensor in that type.
+
+    Raises:
+        ValueError: ``invalid type: 'foo'``.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.tensor([1.0]).type()
+        'tritorch.FloatTensor'
+        >>> tritorch.tensor([1.7]).type(tritorch.int64)
+        tensor([1])
+    """
+
+    def eager(input, dtype=None, non_blocking=False):
+        if dtype is None:
+            return input.type_name()
+        if isinstance(dtype, str):
+            name = dtype.replace("torch.", "tritorch.", 1) if dtype.startswith("torch.") else dtype
+            if ".cuda." in name:
+                place("cuda", "type")
+            if name not in _TYPES:
+                raise ValueError(f"invalid type: {dtype!r}")
+            return convert(input, _TYPES[name])
+        kind = getattr(dtype, "dtype", dtype)  # tritorch.FloatTensor has one
+        if not isinstance(kind, dtype_type):
+            raise TypeError("dtype must be a type, str, or dtype object")
+        return convert(input, kind)
+
+
+def _define(name, kind):
+    """One short form: ``x.float()``."""
+
+    def eager(input, memory_format=preserve_format):
+        if input.dtype is kind and memory_format is preserve_format:
+            return input
+        return convert(input, kind, False, memory_format)
+
+    doc = f"The tensor as {kind!r}: :meth:`to` with that dtype."
+    eager.__qualname__ = f"{name}.eager"
+    OpMeta(name, (Op,), {"__doc__": doc, "__module__": __name__, "eager": eager}, function=False, has_out=False)
+
+
+SHORT = {
+    "bfloat16": "bfloat16", "bool": "bool", "byte": "uint8", "cdouble": "complex128", "cfloat": "complex64", "char": "int8",
+    "double": "float64", "float": "float32", "half": "float16", "int": "int32", "long": "int64", "short": "int16",
+}  # fmt: skip
+for _name, _kind in SHORT.items():
+    _define(_name, dtype_type(_kind))
+
+
+class cpu(Op, function=False, has_out=False):
+    """The tensor in host memory: itself, if it is there."""
+
+    def eager(input, memory_format=preserve_format):
+        return convert(input, None, False, memory_format)
+
+
+class cuda(Op, function=False, has_out=False):
+    """The tensor on a GPU.
+
+    Raises:
+        RuntimeError: always: this version runs on the CPU alone.
+    """
+
+    def eager(input, device=None, non_blocking=False, memory_format=preserve_format):
+        place("cuda" if device is None else device, "cuda")
+        return input
+

@@ -1,0 +1,129 @@
+"""Copies and constant fillings: clone, copy_, fill_, zero_."""
+
+import numpy as np
+
+from .._C import TensorBase
+from ..shape import broadcast, preserve_format
+from ._layout import empty_as, number_array
+from ._op import Op, ops
+
+
+class clone(Op, has_out=False, opmath=False):
+    """A copy with memory of its own, through which gradients flow.
+
+    Example:
+        >>> import tritorch
+        >>> x = tritorch.tensor([1.0])
+        >>> y = x.clone().add_(1)
+        >>> x, y
+        (tensor([1.]), tensor([2.]))
+    """
+
+    def cpu(input, *, memory_format: object = preserve_format):
+        if memory_format is preserve_format and input.flags.c_contiguous:
+            return input.copy()
+        out = empty_as(input, input.dtype, memory_format)
+        out[...] = input
+        return out
+
+    def d_input(grad):
+        return grad
+
+
+class copy(Op, function=False, method=False, inplace=True, opmath=False):
+    """``input`` with the elements of ``src``, which is broadcast and cast."""
+
+    def cpu(input, src, non_blocking: bool = False):
+        out = np.empty(input.shape, input.dtype)
+        out[...] = src
+        return out
+
+    def cpu_(input, src, non_blocking):
+        if src.shape != input.shape:
+            shape = broadcast(input.shape, src.shape)
+            if shape != input.shape:
+                raise RuntimeError(
+                    f"output with shape {list(input.shape)} doesn't match the broadcast shape {list(shape)}"
+                )
+        np.copyto(input, src, casting="unsafe")
+
+    def d_input(grad):
+        return ops.zeros_like(grad)
+
+    def d_src(grad):
+        return grad
+
+
+class fill(Op, inplace=True, method=False, opmath=False, numbers="value"):
+    """A tensor like ``input`` with ``value``, a number or a 0-dim tensor, everywhere.
+
+    Raises:
+        RuntimeError: if the type cannot hold the number.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.zeros(2).fill_(3)
+        tensor([3., 3.])
+    """
+
+    def check(value):
+        if isinstance(value, np.ndarray) and value.ndim:
+            raise RuntimeError(
+                f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions."
+            )
+
+    def cpu(input, value):
+        out = empty_as(input, input.dtype)
+        out[...] = value if isinstance(value, np.ndarray) else number_array(value, input.dtype)
+        return out
+
+    def cpu_(input, value):
+        input[...] = value if isinstance(value, np.ndarray) else number_array(value, input.dtype)
+
+    def d_input(grad):
+        return ops.zeros_like(grad)
+
+    def d_value(grad):
+        return grad.sum()
+
+
+class zero(Op, method=False, function=False, inplace=True, opmath=False):
+    """A tensor like ``input`` of zeros."""
+
+    def cpu(input):
+        return np.zeros(input.shape, input.dtype)
+
+    def cpu_(input):
+        input[...] = 0
+
+    def d_input(grad):
+        return ops.zeros_like(grad)
+
+
+class fill_diagonal(Op, method=False, function=False, inplace=True, opmath=False):
+    """``input`` with ``fill_value`` on its main diagonal; with ``wrap``, a tall matrix again below each square.
+
+    Raises:
+        RuntimeError: for a vector, or three or more dims of unequal lengths.
+    """
+
+    def check(input):
+        if input.ndim < 2:
+            raise RuntimeError("dimensions must larger than 1")
+        if input.ndim > 2 and len(set(input.shape)) > 1:
+            raise RuntimeError("all dimensions of input must be of equal length")
+
+    def cpu(input, fill_value: object, wrap: bool = False):
+        out = input.copy()
+        np.fill_diagonal(out, _scalar(fill_value, out.dtype), wrap)
+        return out
+
+    def cpu_(input, fill_value, wrap):
+        np.fill_diagonal(input, _scalar(fill_value, input.dtype), wrap)
+
+    def d_input(grad, wrap):
+        return ops.fill_diagonal(grad, 0, wrap)
+
+
+def _scalar(value, kind):
+    return value._array if isinstance(value, TensorBase) else number_array(value, kind)
