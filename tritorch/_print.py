@@ -222,7 +222,7 @@ def tensor_repr(tensor: Any, array: np.ndarray, prefix: str | None = None) -> st
     """
     if prefix is None:
         name = type(tensor).__name__
-        prefix = "tensor(" if name in ("Tensor", "Parameter") else f"{name}("
+        prefix = "tensor(" if name in ("Tensor", "Parameter", "Buffer") else f"{name}("
     indent = len(prefix)
     text = prefix + array_str(array, tensor.dtype, indent)
     column = len(text) - text.rfind("\n") + 1
