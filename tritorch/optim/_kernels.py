@@ -36,7 +36,7 @@ class Formula:
         names = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
         flags = function.__kwdefaults__ or {}
         self.numbers = tuple([name for name in names if name not in flags])
-        self.update = functools.lru_cache(maxsize=None)(self._update)
+        self.update = functools.cache(self._update)
 
     def _update(self, **flags: bool) -> "Update":
         return Update(self, flags)
