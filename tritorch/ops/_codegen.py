@@ -155,10 +155,10 @@ def _bind(cls):
     for position, a in enumerate(cls.args):
         n = a.name
         if a.role == "tensor":
+            reader = "number_or_operand" if n in numbers else "operand"
             if a.default is None:
-                lines.append(f"    a_{n} = None if {n} is None else operand(OP, {position}, {n!r}, {n})")
+                lines.append(f"    a_{n} = None if {n} is None else {reader}(OP, {position}, {n!r}, {n})")
             else:
-                reader = "number_or_operand" if n in numbers else "operand"
                 lines.append(f"    try: a_{n} = {n}._array")
                 lines.append(f"    except AttributeError: a_{n} = {reader}(OP, {position}, {n!r}, {n})")
         elif a.role == "tensors":

@@ -1,0 +1,106 @@
+"""Elements written where a mask is true: masked_fill, masked_scatter."""
+
+import numpy as np
+
+from ..dtypes import from_numpy as dtype_of
+from ..errors import cpp_name, output_shape
+from ..shape import broadcast, expand_shape
+from ._layout import empty_as, number_array
+from ._op import Op, ops
+
+
+def _value(value, kind):
+    if not isinstance(value, np.ndarray):
+        return number_array(value, kind)
+    if value.dtype.kind == "c" and kind.kind != "c":
+        return number_array(value.item(), kind)
+    return value.astype(kind)
+
+
+class masked_fill(Op, inplace=True, opmath=False, numbers="value"):
+    """``value``, a number or a 0-dim tensor, where ``mask``, a bool tensor that broadcasts, is true.
+
+    Raises:
+        RuntimeError: for a mask that is not bool, or a value that the dtype cannot hold.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.tensor([1, 2]).masked_fill(tritorch.tensor([True, False]), 0)
+        tensor([0, 2])
+    """
+
+    def check(mask, value):
+        if mask.dtype != np.bool_:
+            raise RuntimeError(
+                f"masked_fill_ only supports boolean masks, but got mask with dtype {cpp_name(dtype_of(mask.dtype))}"
+            )
+        if isinstance(value, np.ndarray) and value.ndim:
+            raise RuntimeError(
+                f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
+            )
+
+    def cpu(input, mask, value):
+        shape = input.shape if mask.shape == input.shape else broadcast(input.shape, mask.shape)
+        out = empty_as(input, input.dtype) if shape == input.shape else np.empty(shape, input.dtype)
+        out[...] = input
+        np.copyto(out, _value(value, out.dtype), where=mask)
+        return out
+
+    def cpu_(input, mask, value):
+        shape = broadcast(input.shape, mask.shape)
+        if shape != input.shape:
+            raise output_shape(input.shape, shape)
+        np.copyto(input, _value(value, input.dtype), where=mask)
+
+    def d_input(grad, mask):
+        return grad.masked_fill(mask, 0)
+
+    def d_value(grad, mask):
+        return grad.masked_fill(ops.logical_not(mask), 0).sum()
+
+
+def _scatter(out, mask, source):
+    if mask.dtype != np.bool_:
+        raise RuntimeError(
+            f"masked_scatter_ only supports boolean masks, but got mask with dtype {dtype_of(mask.dtype).type_name}"
+        )
+    if out.dtype != source.dtype:
+        names = [dtype_of(x.dtype).type_name for x in (out, source)]
+        raise RuntimeError(f"masked_scatter: expected self and source to have same dtypes but got{names[0]} and {names[1]}")
+    mask = np.broadcast_to(mask, out.shape)
+    count = np.count_nonzero(mask)
+    if source.size < count:
+        raise RuntimeError("Number of elements of source < number of ones in mask")
+    out[mask] = source.reshape(-1)[:count]
+
+
+class masked_scatter(Op, inplace=True, opmath=False):
+    """The elements of ``source``, in their order, where ``mask``, a bool tensor that broadcasts, is true.
+
+    Raises:
+        RuntimeError: for a mask that is not bool, another dtype, or too few elements.
+
+    Example:
+        >>> import tritorch
+        >>> mask = tritorch.tensor([False, True, True])
+        >>> tritorch.zeros(3).masked_scatter(mask, tritorch.tensor([1.0, 2.0]))
+        tensor([0., 1., 2.])
+    """
+
+    def cpu(input, mask, source):
+        out = np.array(np.broadcast_to(input, broadcast(input.shape, mask.shape)), order="C")
+        _scatter(out, mask, source)
+        return out
+
+    def cpu_(input, mask, source):
+        if mask.shape != input.shape:
+            expand_shape(mask.shape, input.shape, "CPUBoolType")
+        _scatter(input, mask, source)
+
+    def d_input(grad, mask):
+        return grad.masked_fill(mask, 0)
+
+    def d_source(grad, mask, source_shape):
+        taken = ops.masked_select(grad, mask)
+        missing = int(np.prod(source_shape, dtype=np.int64)) - taken.numel()
+        return ops.cat([taken, taken.new_zeros(missing)]).reshape(source_shape)
