@@ -87,14 +87,6 @@ int bump_version(TensorObject* tensor) {
     return 0;
 }
 
-Ref source_line() {
-    PyFrameObject* frame = PyEval_GetFrame();
-    if (!frame) return Ref();
-    const Ref code = Ref::steal(reinterpret_cast<PyObject*>(PyFrame_GetCode(frame)));
-    return Ref::steal(PyUnicode_FromFormat("%U:%d", reinterpret_cast<PyCodeObject*>(code.get())->co_filename,
-                                           PyFrame_GetLineNumber(frame)));
-}
-
 void set_history(TensorObject* tensor, autograd::NodePtr node, uint32_t output_nr) {
     AutogradMeta& meta = ensure_meta(tensor);
     meta.grad_fn = std::move(node);

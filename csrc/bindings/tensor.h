@@ -157,7 +157,7 @@ struct Modes {
 Modes& modes() noexcept;
 // Anomaly mode, process-wide as in torch; set by set_detect_anomaly.
 extern bool anomaly_mode;
-// "file:line" of the Python code that is running, or empty.
+// "file:line" of the user's code that is running, or empty: source_line.cpp.
 Ref source_line();
 // Restores the modes of the calling thread at the end of a scope.
 class ModeGuard {
