@@ -18,7 +18,6 @@ ROLES = {
     "tensors": "Sequence[_Tensor]",
     "dim": "_int",
     "dims": "_int | Sequence[_int] | None",
-    "shape": "Any",
     "number": "_Number",
 }
 
@@ -58,7 +57,7 @@ def type_text(op: type[Op], name: str) -> str:
         annotation = slot.__annotations__.get(name, "Any")
         text = PLAIN.get(annotation if isinstance(annotation, str) else getattr(annotation, "__name__", ""), "Any")
     else:
-        text = ROLES[arg.role]
+        text = ROLES.get(arg.role, "Any")
     return text + " | None" if arg.default is None and "None" not in text and text != "Any" else text
 
 

@@ -26,7 +26,7 @@ def examples():
                 yield pytest.param(test, id=test.name.removeprefix("tritorch."))
 
 
-@pytest.mark.parametrize("example", examples())
+@pytest.mark.parametrize("example", list(examples()))
 def test_docstring(example):
     report = io.StringIO()
     doctest.DocTestRunner(optionflags=FLAGS, verbose=False).run(example, out=report.write)
