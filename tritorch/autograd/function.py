@@ -194,6 +194,7 @@ def _finish_outputs(ctx: FunctionCtx, inputs: tuple, outputs: tuple, recording: 
 def _record(cls: type[Function], ctx: FunctionCtx, inputs: tuple, outputs: tuple) -> None:
     """Puts one node into the graph between the inputs and the differentiable outputs."""
     node = _C.OpBackward(cls.__name__ + "Backward", _Backward(cls, ctx, inputs, outputs), lazy=True)
+    inputs = tuple([x for x in inputs if isinstance(x, Tensor)])
     saved, ctx.to_save = ctx.to_save, ()
     outs = tuple([None if _is_in(x, ctx.non_differentiable) else x for x in outputs])
     written = [x for x in outs if isinstance(x, Tensor) and _is_in(x, ctx.dirty_tensors)]
@@ -242,7 +243,8 @@ class _Backward:
         if ctx.materialize_grads and None in grads:
             pairs = zip(grads, self.outputs, strict=True)
             grads = tuple([_fill.zeros(x) if g is None and x is not None else g for g, x in pairs])
-        return self._checked(_as_tuple(self._backward()(ctx, *grads)))
+        grads = self._checked(_as_tuple(self._backward()(ctx, *grads)))
+        return tuple([g for g, is_tensor in zip(grads, self.input_is_tensor, strict=True) if is_tensor])
 
     def _backward(self) -> Callable:
         function = self.function
