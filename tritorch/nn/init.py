@@ -5,7 +5,9 @@ Drawing functions take a ``generator`` (:class:`tritorch.Generator`), by default
 
 import functools
 import math
+import threading
 import warnings
+from contextlib import contextmanager
 
 from .. import _api as tt
 from ..tensor import Tensor
@@ -33,6 +35,25 @@ _GAINS = {
     "relu": math.sqrt(2.0),
     "selu": 3.0 / 4,
 }
+
+
+class _Drawing(threading.local):
+    """Whether this thread draws the first values of parameters, or leaves them unset."""
+
+    on = True
+
+
+_drawing = _Drawing()
+
+
+@contextmanager
+def _without_drawing():
+    """In this block :func:`uniform_` and :func:`normal_`, and what is built on them, do nothing."""
+    before, _drawing.on = _drawing.on, False
+    try:
+        yield
+    finally:
+        _drawing.on = before
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
@@ -69,13 +90,13 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator=None) -> 
         True
     """
     with tt.no_grad():
-        return tensor.uniform_(a, b, generator=generator)
+        return tensor.uniform_(a, b, generator=generator) if _drawing.on else tensor
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator=None) -> Tensor:
     """Draws from the normal distribution."""
     with tt.no_grad():
-        return tensor.normal_(mean, std, generator=generator)
+        return tensor.normal_(mean, std, generator=generator) if _drawing.on else tensor
 
 
 def trunc_normal_(

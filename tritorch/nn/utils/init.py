@@ -2,6 +2,7 @@
 
 import inspect
 
+from ..init import _without_drawing
 from ..modules.module import Module
 
 __all__ = ["skip_init"]
@@ -24,5 +25,5 @@ def skip_init(module_cls: type[Module], *args, **kwargs) -> Module:
         raise RuntimeError(f"Expected a Module; got {module_cls}")
     if "device" not in inspect.signature(module_cls).parameters:
         raise RuntimeError("Module must support a 'device' arg to skip initialization")
-    device = kwargs.pop("device", "cpu")
-    return module_cls(*args, **kwargs, device="meta").to_empty(device=device)
+    with _without_drawing():
+        return module_cls(*args, **kwargs)
