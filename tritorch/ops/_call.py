@@ -60,6 +60,8 @@ def operand(op, position, name, x):
     """The array of ``x``, or torch's TypeError."""
     if isinstance(x, TensorBase):
         return x._array
+    if x is None and not op.function:  # an operator of ours alone, whose optional tensors have no default
+        return None
     raise expected_tensor(op.short, name, position + 1, x)
 
 

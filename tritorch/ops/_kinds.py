@@ -68,7 +68,7 @@ class Elementwise(Op, kind=True):
             size = store.itemsize
             for n in shape:
                 size *= n
-            if size > blocks.LARGE and None not in arrays:
+            if size > blocks.LARGE and all(x is not None for x in arrays):
                 return blocks.pointwise(cpu, arrays, args[count:], shape, store)
             out = cpu(*arrays, *args[count:])
             if out.dtype != store:
