@@ -193,6 +193,22 @@ class Tensor(_C.TensorBase):
         """The same memory outside the graph. Writes through it are counted."""
         return _C.detach(self)
 
+    def detach_(self):
+        """Leaves the graph: a leaf that requires no grad. Returns itself.
+
+        Raises:
+            RuntimeError: for a view.
+        """
+        if self._is_view():
+            raise RuntimeError(
+                "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for "
+                "training, and gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence "
+                "detach_() cannot be called on these gradients. To fix this error, please refer to the "
+                "Optimizer.zero_grad() function in torch/optim/optimizer.py as the solution."
+            )
+        _C.forget(self)
+        return self
+
     def requires_grad_(self, requires_grad=True):
         """Sets whether operations on it are recorded; returns itself."""
         self.requires_grad = requires_grad

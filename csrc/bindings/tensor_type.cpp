@@ -249,6 +249,12 @@ PyObject* python_detach(PyObject*, PyObject* tensor) {
     return expect_tensor(tensor, "detach") ? detach(as_tensor(tensor)) : nullptr;
 }
 
+PyObject* python_forget(PyObject*, PyObject* tensor) {
+    if (!expect_tensor(tensor, "forget")) return nullptr;
+    clear_history(as_tensor(tensor));
+    Py_RETURN_NONE;
+}
+
 PyObject* python_alias_data(PyObject*, PyObject* tensor) {
     return expect_tensor(tensor, "data") ? alias_data(as_tensor(tensor)) : nullptr;
 }
@@ -291,6 +297,8 @@ PyObject* set_inference_mode(PyObject*, PyObject* value) { return set_mode(value
 
 PyMethodDef functions[] = {
     {"set_types", set_types, METH_VARARGS, "set_types(Tensor, Parameter, Size, cpu_device)"},
+    {"forget", python_forget, METH_O,
+     "forget(tensor)\n\nMakes it a constant: without history, and no gradient is asked for."},
     {"view", method(python_view), METH_FASTCALL,
      "view(base, array, view_fn=None, multi=False)\n\nA differentiable view of `base` on `array`; record() "
      "gives it "

@@ -127,3 +127,10 @@ class fill_diagonal(Op, method=False, function=False, inplace=True, opmath=False
 
 def _scalar(value, kind):
     return value._array if isinstance(value, TensorBase) else number_array(value, kind)
+
+
+class detach(Op, method=False, has_out=False):
+    """:meth:`Tensor.detach` as a function: the same memory outside the graph."""
+
+    def eager(input):
+        return input.detach()

@@ -1,0 +1,5 @@
+"""Signal processing: see :mod:`tritorch.signal.windows`."""
+
+from . import windows
+
+__all__ = ["windows"]
