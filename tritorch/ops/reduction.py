@@ -6,7 +6,7 @@ import numpy as np
 
 from ._kinds import Reduction
 from ._op import Op, conj, ops
-from ._schema import Dim, Dims, DType
+from ._schema import Dim, Dims, DType, Shape
 
 
 def count_of(shape, dims):
@@ -169,3 +169,18 @@ class logsumexp_of(Reduction, function=False, method=False):
 
     def d_input(grad, input, out):
         return grad * conj((input - out.masked_fill(out.isinf() & (out.real < 0) if out.is_complex() else out == -np.inf, 0)).exp())
+
+
+class sum_to_size(Op, function=False, has_out=False):
+    """Sums over the dims that broadcasting :attr:`size` to the shape of the tensor would stretch."""
+
+    def eager(input, size: Shape):
+        shape = input.shape
+        lead = len(shape) - len(size)
+        if lead < 0 or builtins.any(n not in (1, m) for n, m in zip(size, shape[lead:], strict=True)):
+            raise RuntimeError(f"size {{{list(size)}}} is not expandable to size {{{list(shape)}}}.")
+        if tuple(shape) == tuple(size):
+            return input
+        stretched = [d for d, n in enumerate(size, lead) if n == 1 and shape[d] != 1]
+        out = input.sum([*range(lead), *stretched], True) if lead or stretched else input
+        return out.reshape(size) if lead else out
