@@ -17,6 +17,7 @@ __all__ = [
     "frombuffer",
     "is_tensor",
     "scalar_tensor",
+    "typename",
 ]
 
 
@@ -223,3 +224,17 @@ def is_tensor(obj):
 def scalar_tensor(s, *, dtype=None, device=None, layout=None, requires_grad=False, pin_memory=False):
     """A 0-dim tensor of one number, in the default dtype unless given."""
     return tensor(s, dtype=dtype or dtypes.get_default_dtype(), device=device, requires_grad=requires_grad)
+
+
+def typename(obj):
+    """The name of an object's type as error messages give it: ``tritorch.FloatTensor``, ``int``, ``module.Class``.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.typename(tritorch.ones(1)), tritorch.typename(3)
+        ('tritorch.FloatTensor', 'int')
+    """
+    if isinstance(obj, Tensor):
+        return obj.type_name()
+    kind = obj if isinstance(obj, type) else type(obj)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
