@@ -5,6 +5,7 @@ import numpy as np
 from . import _C, _print
 from .dtypes import ALL, from_numpy, get_default_dtype
 from .errors import ambiguous_bool, not_a_scalar, tensor_type
+from .runtime import shared_memory
 from .runtime.device import cpu
 from .runtime.storage import UntypedStorage, owner
 from .shape import Size, contiguous_format, contiguous_strides, size_args, strided, wrap_dim
@@ -145,6 +146,16 @@ class Tensor(_C.TensorBase):
     def is_pinned(self, device=None):
         """False: there is no pinned memory without a device."""
         return False
+
+    def share_memory_(self):
+        """Moves its data into memory that other processes can map. Views made before keep the old memory."""
+        if not self.is_shared():
+            self._array = shared_memory.copy(self._array)
+        return self
+
+    def is_shared(self):
+        """Whether its data lie in shared memory."""
+        return shared_memory.block_of(self._array) is not None
 
     def get_device(self):
         """The index of its GPU; -1 on the CPU."""
