@@ -48,13 +48,11 @@ class Update:
     def __init__(self, formula: Formula, flags: dict[str, bool]) -> None:
         self.formula = formula
         self.flags = flags
-        self.program: Any = None
-        self.constants: tuple[float, ...] = ()
+        self.programs: dict[int, tuple[Any, tuple[float, ...]]] = {}  # by the number of tensors: program, constants
 
     def __call__(self, tensors: tuple, numbers: tuple) -> None:
-        if self.program is None:
-            self._compile(len(tensors))
-        if not self.program.run(tensors, numbers + self.constants, get_num_threads()):
+        program, constants = self.programs.get(len(tensors)) or self._compile(len(tensors))
+        if not program.run(tensors, numbers + constants, get_num_threads()):
             self.by_operators(tensors, numbers)
 
     def by_operators(self, tensors: tuple, numbers: tuple) -> None:
@@ -70,15 +68,16 @@ class Update:
             if copy._version:
                 tensor.copy_(copy)
 
-    def _compile(self, arrays: int) -> None:
+    def _compile(self, arrays: int) -> tuple[Any, tuple[float, ...]]:
         numbers = self.formula.numbers
         trace = _Trace(arrays, len(numbers))
         tensors = [_Value(trace, i) for i in range(arrays)]
         values = {name: _Number(i) for i, name in enumerate(numbers)}
         self.formula.function(*tensors, **values, **self.flags)
         code, buffers = trace.assembled()
-        self.constants = tuple(trace.constants)
-        self.program = _C.Program(code, arrays, buffers, len(numbers) + len(self.constants))
+        program = _C.Program(code, arrays, buffers, len(numbers) + len(trace.constants))
+        self.programs[arrays] = program, tuple(trace.constants)
+        return self.programs[arrays]
 
 
 class _Number:

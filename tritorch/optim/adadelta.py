@@ -11,7 +11,7 @@ __all__ = ["Adadelta"]
 
 
 @Formula
-def _adadelta(param, grad, square_avg, acc_delta, *, decay, rho, new, eps, lr, maximize, decays):
+def _adadelta(param, grad, square_avg, acc_delta, *, decay, rho, new, eps, lr, maximize=False, decays=False):
     grad = direction(param, grad, decay, maximize, decays)
     square_avg.mul_(rho).addcmul_(grad, grad, value=new)
     delta = acc_delta.add(eps).sqrt().div_(square_avg.add(eps).sqrt()).mul_(grad)

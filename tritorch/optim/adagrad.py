@@ -11,7 +11,7 @@ __all__ = ["Adagrad"]
 
 
 @Formula
-def _adagrad(param, grad, total, *, decay, eps, step_size, maximize, decays):
+def _adagrad(param, grad, total, *, decay, eps, step_size, maximize=False, decays=False):
     grad = direction(param, grad, decay, maximize, decays)
     total.addcmul_(grad, grad)
     param.addcdiv_(grad, total.sqrt().add_(eps), value=step_size)

@@ -13,7 +13,7 @@ __all__ = ["Adam"]
 @Formula
 def _adam(
     param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq=None,
-    *, decay, new1, beta2, new2, scale, eps, step_size, maximize, decays, decoupled,
+    *, decay, new1, beta2, new2, scale, eps, step_size, maximize=False, decays=False, decoupled=False,
 ):  # fmt: skip
     if decoupled:
         param.mul_(decay)

@@ -11,7 +11,7 @@ __all__ = ["Adamax"]
 
 
 @Formula
-def _adamax(param, grad, exp_avg, exp_inf, *, decay, new1, beta2, eps, step_size, maximize, decays):
+def _adamax(param, grad, exp_avg, exp_inf, *, decay, new1, beta2, eps, step_size, maximize=False, decays=False):
     grad = direction(param, grad, decay, maximize, decays)
     exp_avg.lerp_(grad, new1)
     exp_inf.copy_(exp_inf.mul_(beta2).maximum(grad.abs().add_(eps)))

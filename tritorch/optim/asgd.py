@@ -11,7 +11,7 @@ __all__ = ["ASGD"]
 
 
 @Formula
-def _asgd(param, grad, ax, *, decay, shrink, step_size, mu, maximize, decays, averaging):
+def _asgd(param, grad, ax, *, decay, shrink, step_size, mu, maximize=False, decays=False, averaging=False):
     grad = direction(param, grad, decay, maximize, decays)
     param.mul_(shrink)
     param.add_(grad, alpha=step_size)

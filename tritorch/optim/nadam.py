@@ -13,7 +13,7 @@ __all__ = ["NAdam"]
 @Formula
 def _nadam(
     param, grad, exp_avg, exp_avg_sq,
-    *, decay, new1, beta2, new2, scale, eps, of_grad, of_average, maximize, decays, decoupled,
+    *, decay, new1, beta2, new2, scale, eps, of_grad, of_average, maximize=False, decays=False, decoupled=False,
 ):  # fmt: skip
     if decoupled:
         param.mul_(decay)

@@ -13,7 +13,7 @@ __all__ = ["RAdam"]
 @Formula
 def _radam(
     param, grad, exp_avg, exp_avg_sq,
-    *, decay, new1, beta2, new2, eps, step_size, maximize, decays, decoupled, adaptive,
+    *, decay, new1, beta2, new2, eps, step_size, maximize=False, decays=False, decoupled=False, adaptive=False,
 ):  # fmt: skip
     if decoupled:
         param.mul_(decay)

@@ -13,7 +13,7 @@ __all__ = ["RMSprop"]
 @Formula
 def _rmsprop(
     param, grad, square_avg, first=None, second=None,
-    *, decay, alpha, new, eps, momentum, lr, maximize, decays, centered, with_momentum,
+    *, decay, alpha, new, eps, momentum, lr, maximize=False, decays=False, centered=False, with_momentum=False,
 ):  # fmt: skip
     buffer, grad_avg = (first, second) if with_momentum else (None, first)
     grad = direction(param, grad, decay, maximize, decays)

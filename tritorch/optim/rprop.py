@@ -11,7 +11,7 @@ __all__ = ["Rprop"]
 
 
 @Formula
-def _rprop(param, grad, prev, step_size, *, shrink, grow, smallest, largest, maximize):
+def _rprop(param, grad, prev, step_size, *, shrink, grow, smallest, largest, maximize=False):
     if maximize:
         grad = grad.neg()
     agreement = grad.mul(prev)

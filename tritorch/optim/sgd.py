@@ -11,7 +11,9 @@ __all__ = ["SGD"]
 
 
 @Formula
-def _sgd(param, grad, buffer=None, *, lr, decay, momentum, kept, maximize, decays, first, nesterov):
+def _sgd(
+    param, grad, buffer=None, *, lr, decay, momentum, kept, maximize=False, decays=False, first=False, nesterov=False
+):
     grad = direction(param, grad, decay, maximize, decays)
     if buffer is not None:
         if first:
