@@ -48,7 +48,7 @@ class randint(Op, method=False):
     """Integers uniform on [low, high): ``randint(high, size)`` or ``randint(low, high, size)``."""
 
     def eager(
-        low: object, high: object = None, size: object = None, *, generator: object = None, dtype: object = None,
+        low: object = 0, high: object = None, size: object = None, *, generator: object = None, dtype: object = None,
         layout: object = None, device: object = None, requires_grad: bool = False, pin_memory: bool = False,
     ):  # fmt: skip
         if size is None and isinstance(high, (tuple, list)):
