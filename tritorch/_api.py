@@ -3,7 +3,7 @@
 Everything above the operators (``nn``, ``optim``...) is written against this module's names.
 """
 
-from . import _C, _factory, autograd, dtypes, ops
+from . import _C, _factory, autograd, dtypes, ops, shape
 from .autograd import enable_grad, grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .ops import _op
 from .runtime.device import device
@@ -83,6 +83,8 @@ for _module in (_factory, dtypes):
         namespace("").setdefault(_name, getattr(_module, _name))
 for _name, _kind in {**{d.name: d for d in dtypes.ALL}, **dtypes.ALIASES}.items():
     namespace("").setdefault(_name, _kind)
+for _name in ("Size", "memory_format", "layout", "strided", *shape.memory_format._known):
+    namespace("").setdefault(_name, getattr(shape, _name))
 globals().update({name: value for name, value in namespace("").items() if name not in globals()})
 _op.on_define.append(install)
 
@@ -95,13 +97,17 @@ def _to(x, dtype, device):
     return x.to(device, dtype)
 
 
+def _window(x, size, stride, offset):
+    return x.as_strided(size, stride, x.storage_offset() + offset)  # the engine counts from the tensor's start
+
+
 def _new_zeros(x, shape):
     return x.new_zeros(shape)
 
 
 _engine_operators = {  # what the engine calls where plain arrays will not do
     "add": Tensor.add, "add_": Tensor.add_, "clone": Tensor.clone, "sum_to_size": Tensor.sum_to_size,
-    "as_strided": Tensor.as_strided, "zeros_like": namespace("")["zeros_like"],
+    "as_strided": _window, "zeros_like": namespace("")["zeros_like"],
     "real": _real, "to": _to, "new_zeros": _new_zeros,
 }  # fmt: skip
 _C.set_backend(**_engine_operators)

@@ -191,6 +191,7 @@ def _refuse_grad(op, out, inputs):
 def _write_one(op, out, value):
     if not isinstance(out, TensorBase):
         raise argument_type(op.short, "out", None, "Tensor", out)
+    refuse_overlap(out._array)
     if out._array.shape != np.shape(value):
         if out._array.size:
             warnings.warn(

@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import _factory
 from .._C import TensorBase, combine_rows, window
+from ..runtime.storage import owner
 from ..shape import MAX_DIMS, broadcast
 
 ALL = slice(None)
@@ -22,6 +23,24 @@ def diagonal_window(input, offset, dim1, dim2):
     kept = [d for d in range(input.ndim) if d not in (dim1, dim2)]
     shape = (*[input.shape[d] for d in kept], count)
     return window(input, shape, (*[input.strides[d] for d in kept], step1 + step2), start)
+
+
+def check_strided(input, size, stride, offset):
+    """Raises torch's errors for a window that does not lie within the storage of ``input``."""
+    if len(size) != len(stride):
+        raise RuntimeError("mismatch in length of strides and shape")
+    if any(s < 0 for s in stride):
+        raise RuntimeError(f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}")
+    if offset < 0:
+        raise RuntimeError(f"Tensor: invalid storage offset {offset}")
+    room = owner(input).nbytes
+    last = sum([(n - 1) * s for n, s in zip(size, stride, strict=True)])
+    need = 0 if 0 in size else (offset + 1 + last) * input.itemsize
+    if need > room:
+        raise RuntimeError(
+            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and itemsize "
+            f"{input.itemsize} requiring a storage size of {need} are out of bounds for storage of size {room}"
+        )
 
 
 # -- what an index means ----------------------------------------------------------------------------

@@ -130,7 +130,7 @@ class type(Op, function=False, has_out=False):
         tensor([1])
     """
 
-    def eager(input, dtype=None, non_blocking=False):
+    def eager(input, dtype: object = None, non_blocking: object = False):
         if dtype is None:
             return input.type_name()
         if isinstance(dtype, str):
@@ -149,7 +149,7 @@ class type(Op, function=False, has_out=False):
 def _define(name, kind):
     """One short form: ``x.float()``."""
 
-    def eager(input, memory_format=preserve_format):
+    def eager(input, memory_format: object = preserve_format):
         if input.dtype is kind and memory_format is preserve_format:
             return input
         return convert(input, kind, False, memory_format)
@@ -170,7 +170,7 @@ for _name, _kind in SHORT.items():
 class cpu(Op, function=False, has_out=False):
     """The tensor in host memory: itself, if it is there."""
 
-    def eager(input, memory_format=preserve_format):
+    def eager(input, memory_format: object = preserve_format):
         return convert(input, None, False, memory_format)
 
 
@@ -181,7 +181,7 @@ class cuda(Op, function=False, has_out=False):
         RuntimeError: always: this version runs on the CPU alone.
     """
 
-    def eager(input, device=None, non_blocking=False, memory_format=preserve_format):
+    def eager(input, device: object = None, non_blocking: object = False, memory_format: object = preserve_format):
         place("cuda" if device is None else device, "cuda")
         return input
 

@@ -22,63 +22,63 @@ class detach_copy(Op, method=False):
 class as_strided_copy(Op, method=False):
     """:func:`as_strided` as a copy."""
 
-    def eager(input, size, stride, storage_offset=None):
+    def eager(input, size: object, stride: object, storage_offset: object = None):
         return input.as_strided(size, stride, storage_offset).clone()
 
 
 class diagonal_copy(Op, method=False):
     """:func:`diagonal` as a copy."""
 
-    def eager(input, offset=0, dim1: Dim = 0, dim2: Dim = 1):
+    def eager(input, offset: object = 0, dim1: Dim = 0, dim2: Dim = 1):
         return input.diagonal(offset, dim1, dim2).clone()
 
 
 class expand_copy(Op, method=False):
     """:meth:`Tensor.expand` as a copy."""
 
-    def eager(input, size, *, implicit=False):
+    def eager(input, size: object, *, implicit: object = False):
         return input.expand(size_args((size,))).clone()
 
 
 class narrow_copy(Op):
     """:func:`narrow` as a copy."""
 
-    def eager(input, dim: Dim, start, length):
+    def eager(input, dim: Dim, start: object, length: object):
         return input.narrow(dim, start, length).clone()
 
 
 class permute_copy(Op, method=False):
     """:func:`permute` as a copy."""
 
-    def eager(input, dims):
+    def eager(input, dims: object):
         return input.permute(dims).clone()
 
 
 class select_copy(Op, method=False):
     """:func:`select` as a copy."""
 
-    def eager(input, dim: Dim, index):
+    def eager(input, dim: Dim, index: object):
         return input.select(dim, index).clone()
 
 
 class slice_copy(Op, method=False):
     """The slice ``start:end:step`` of ``dim`` as a copy."""
 
-    def eager(input, dim: Dim = 0, start=None, end=None, step=1):
+    def eager(input, dim: Dim = 0, start: object = None, end: object = None, step: object = 1):
         return input[(*(slice(None),) * dim, slice(start, end, step))].clone()
 
 
 class split_copy(Op, method=False, has_out=False):
     """:func:`split` into copies."""
 
-    def eager(input, split_size, dim: Dim = 0):
+    def eager(input, split_size: object, dim: Dim = 0):
         return tuple([piece.clone() for piece in input.split(split_size, dim)])
 
 
 class split_with_sizes_copy(Op, method=False, has_out=False):
     """:func:`split_with_sizes` into copies. ``out`` is a list of tensors."""
 
-    def eager(input, split_sizes, dim: Dim = 0, *, out=None):
+    def eager(input, split_sizes: object, dim: Dim = 0, *, out: object = None):
         pieces = input.split_with_sizes(split_sizes, dim)
         if out is None:
             return tuple([piece.clone() for piece in pieces])
@@ -111,7 +111,7 @@ class transpose_copy(Op, method=False):
 class unbind_copy(Op, method=False, has_out=False):
     """:func:`unbind` into copies. ``out`` is a list of tensors."""
 
-    def eager(input, dim: Dim = 0, *, out=None):
+    def eager(input, dim: Dim = 0, *, out: object = None):
         pieces = input.unbind(dim)
         if out is None:
             return tuple([piece.clone() for piece in pieces])
@@ -123,7 +123,7 @@ class unbind_copy(Op, method=False, has_out=False):
 class unfold_copy(Op, method=False):
     """:meth:`Tensor.unfold` as a copy."""
 
-    def eager(input, dimension: Dim, size, step):
+    def eager(input, dimension: Dim, size: object, step: object):
         return input.unfold(dimension, size, step).clone()
 
 
@@ -137,8 +137,8 @@ class unsqueeze_copy(Op, method=False):
 class view_copy(Op, method=False):
     """:meth:`Tensor.view` as a copy."""
 
-    def eager(input, size):
-        return input.view(size).clone()
+    def eager(input, size: object):
+        return input.reshape(size).clone()
 
 
 class view_as_real_copy(Op, method=False):

@@ -248,12 +248,15 @@ class arange(Creation):
             _number("arange", name, place, value)
             for place, (name, value) in enumerate((("start", start), ("end", end), ("step", step)), 1)
         )
+        if dtype.kind in "iu" and not all(isinstance(x, int) for x in (start, end, step)):
+            _range_count(start, end, step, False)
+            start, end, step = int(start), int(end), int(step)
+            if step == 0:
+                raise ValueError("step must be nonzero")
         whole = all(isinstance(x, int) for x in (start, end, step))
         count = _range_count(start, end, step, whole)
         if whole and dtype.kind in "iu":
             return np.arange(start, end, step, dtype)
-        if dtype.kind in "iu" and int(step):
-            start, step = int(start), int(step)
         return _steps("arange", start, step, count, dtype)
 
     def dtype_rule(start, end, step):
@@ -459,7 +462,7 @@ class new_empty_strided(Like, function=False, method=True):
 class new_tensor(Op, function=False, has_out=False):
     """A new tensor with a copy of ``data``, in the dtype of the tensor unless given."""
 
-    def eager(input, data, *, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False):
+    def eager(input, data: object, *, dtype: object = None, device: object = None, requires_grad: object = False, layout: object = None, pin_memory: object = False):
         kind = input.dtype if dtype is None else dtype
         return tensor(data, dtype=kind, device=device, requires_grad=requires_grad)
 
@@ -467,7 +470,7 @@ class new_tensor(Op, function=False, has_out=False):
 class new(Op, function=False, has_out=False):
     """An uninitialised tensor of that size, or one with that data, in the dtype of the tensor."""
 
-    def eager(input, data: Star, *, device=None):
+    def eager(input, data: Star, *, device: object = None):
         if len(data) == 1 and isinstance(data[0], (TensorBase, list, np.ndarray)):
             return tensor(data[0], dtype=input.dtype, device=device)
         return input.new_empty(*(data or (0,)))

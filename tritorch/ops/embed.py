@@ -1,7 +1,8 @@
 """Copies of a tensor with one of its windows replaced."""
 
-from .._C import basic_index
-from ._index import ALL, diagonal_window
+from .._C import basic_index, window
+from ..runtime.storage import owner
+from ._index import ALL, check_strided, diagonal_window
 from ._op import Op, ops
 from ._schema import Dim
 
@@ -63,7 +64,7 @@ class slice_scatter(Op):
                 [1., 1.]])
     """
 
-    def eager(input, src, dim: Dim = 0, start=None, end=None, step=1):
+    def eager(input, src, dim: Dim = 0, start: object = None, end: object = None, step: object = 1):
         if step <= 0:
             raise RuntimeError("slice step must be positive")
         return ops.window_scatter(input, src, (*(ALL,) * dim, slice(start, end, step)))
@@ -110,10 +111,27 @@ class as_strided_scatter(Op):
         tensor([1., 0., 1.])
     """
 
-    def eager(input, src, size, stride, storage_offset=None):
-        out = input.clone()
-        window = out.as_strided(size, stride, storage_offset)
-        if src.shape != window.shape:
-            _check_slice(src, window)
-        window.copy_(src)
-        return out
+    def eager(input, src, size: object, stride: object, storage_offset: object = None):
+        own = input.storage_offset()
+        start = own if storage_offset is None else storage_offset
+        return ops.strided_scatter(input, src, tuple(size), tuple(stride), start, own)
+
+
+class strided_scatter(Op, function=False, method=False, has_out=False, opmath=False):
+    """:func:`as_strided_scatter`, told the storage offset ``own`` of its input."""
+
+    def cpu(input, src, size: tuple, stride: tuple, offset: int, own: int):
+        check_strided(input, size, stride, offset)
+        step, root = input.itemsize, owner(input)
+        start = own * step
+        copy = root.reshape(-1).view(input.dtype).copy() if root.flags.c_contiguous else input.copy().reshape(-1)
+        part = window(copy, size, tuple([s * step for s in stride]), offset * step)
+        _check_slice(src, part)
+        part[...] = src
+        return window(copy, input.shape, input.strides, start)
+
+    def d_input(grad, src_shape, size, stride, offset, own):
+        return ops.strided_scatter(grad.contiguous(), grad.new_zeros(src_shape), size, stride, offset - own, 0)
+
+    def d_src(grad, size, stride, offset, own):
+        return grad.contiguous().as_strided(size, stride, offset - own)

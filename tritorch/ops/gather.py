@@ -242,7 +242,7 @@ class nonzero(Op):
                 [1, 0]])
     """
 
-    def eager(input, *, as_tuple=False):
+    def eager(input, *, as_tuple: object = False):
         array = input._array
         if as_tuple:
             return tuple([_C.wrap(x) for x in (array if array.ndim else array.reshape(1)).nonzero()])
@@ -273,7 +273,7 @@ class nonzero_static(Op):
                 [-1]])
     """
 
-    def eager(input, *, size, fill_value=-1):
+    def eager(input, *, size: object, fill_value: object = -1):
         if size < 0:
             raise RuntimeError("nonzero_static: 'size' must be an non-negative integer")
         found = input.nonzero()._array[:size]
@@ -295,7 +295,7 @@ class unravel_index(Op, method=False, has_out=False):
         (tensor([0, 1]), tensor([1, 2]))
     """
 
-    def eager(indices, shape):
+    def eager(indices, shape: object):
         if indices.dtype.category != 1:
             raise TypeError(f"expected 'indices' to be integer dtype, but got {indices.dtype}")
         shape = (shape,) if isinstance(shape, int) else shape

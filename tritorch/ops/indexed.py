@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .. import dtypes
 from ..dtypes import from_numpy as dtype_of
 from ._index import combine_at, is_index
 from ._layout import number_array
@@ -204,7 +205,8 @@ class index_fill(Op, inplace=True, opmath=False, numbers="value"):
         return grad.index_fill(dim, index, 0)
 
     def d_value(grad, dim, index):
-        return grad.index_select(dim, index).sum()
+        other = ops.ones_like(grad, dtype=dtypes.bool_).index_fill(dim, index, False)
+        return grad.masked_fill(other, 0).sum()  # a part named twice is one part
 
 
 def _start(out, dim, index, reduce):

@@ -258,7 +258,7 @@ class combinations(Op, has_out=False):
                 [2, 3]])
     """
 
-    def eager(input, r=2, with_replacement=False):
+    def eager(input, r: object = 2, with_replacement: object = False):
         _vectors([input])
         if r < 0:
             raise RuntimeError(f"Expect a non-negative number, but got {r}")
@@ -302,5 +302,5 @@ class meshgrid(Op, method=False, has_out=False):
         for d, t in enumerate(tensors):
             grids.append(t.view([-1 if i == d else 1 for i in range(len(shape))]).expand(shape))
         if swap:
-            grids = [g.transpose(0, 1) for g in (grids[1], grids[0], *grids[2:])]
+            grids[:2] = grids[1::-1]
         return tuple(grids)

@@ -98,7 +98,7 @@ class repeat_interleave(Op, has_out=False):
                 [2]])
     """
 
-    def eager(input, repeats=None, dim: Dim = None, *, output_size=None):
+    def eager(input, repeats: object = None, dim: Dim = None, *, output_size: object = None):
         if repeats is None:
             return _counts(input, None, output_size)
         if dim is None:
@@ -235,7 +235,7 @@ class rot90(Op, has_out=False):
                 [1, 3]])
     """
 
-    def eager(input, k=1, dims: object = (0, 1)):
+    def eager(input, k: object = 1, dims: object = (0, 1)):
         if len(dims) != 2:
             raise RuntimeError(f"expected total rotation dims == 2, but got dims = {len(dims)}")
         if input.ndim < 2:

@@ -154,7 +154,7 @@ class unflatten(Op, has_out=False):
         tritorch.Size([2, 3, 4])
     """
 
-    def eager(input, dim: Dim, sizes):
+    def eager(input, dim: Dim, sizes: object):
         if isinstance(sizes, int) or not isinstance(sizes, (tuple, list)):
             raise TypeError(
                 f"unflatten(): argument 'sizes' (position 2) must be tuple of ints, not {type(sizes).__name__}"
@@ -191,7 +191,7 @@ class ravel(Op, has_out=False):
 class contiguous(Op, function=False, has_out=False):
     """The tensor itself if it lies in memory in the order of ``memory_format``, else a copy that does."""
 
-    def eager(input, memory_format=contiguous_format):
+    def eager(input, memory_format: object = contiguous_format):
         if memory_format is contiguous_format:
             if input._array.flags.c_contiguous:
                 return input

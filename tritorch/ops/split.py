@@ -83,7 +83,7 @@ class split(Op, has_out=False):
         (tensor([0, 1]), tensor([2, 3]), tensor([4]))
     """
 
-    def eager(tensor, split_size_or_sections, dim: Dim = 0):
+    def eager(tensor, split_size_or_sections: object, dim: Dim = 0):
         return _split(tensor, split_size_or_sections, dim)
 
     def method(input, split_size, dim=0):
@@ -121,7 +121,7 @@ class chunk(Op, has_out=False):
         (tensor([0, 1, 2]), tensor([3, 4]))
     """
 
-    def eager(input, chunks, dim: Dim = 0):
+    def eager(input, chunks: object, dim: Dim = 0):
         if not input.ndim:
             raise RuntimeError("chunk expects at least a 1-dimensional tensor")
         if chunks <= 0:
@@ -165,7 +165,7 @@ class tensor_split(Op, has_out=False):
         ((tensor([0, 1, 2]), tensor([3, 4])), (tensor([0]), tensor([1]), tensor([2])))
     """
 
-    def eager(input, indices_or_sections=None, dim: Dim = 0, *, indices=None, sections=None):
+    def eager(input, indices_or_sections: object = None, dim: Dim = 0, *, indices: object = None, sections: object = None):
         given = next(x for x in (indices_or_sections, indices, sections) if x is not None)
         if not input.ndim:
             raise RuntimeError(
@@ -227,7 +227,7 @@ class hsplit(Op, has_out=False):
         (tensor([1, 2]), tensor([3, 4]))
     """
 
-    def eager(input, indices_or_sections):
+    def eager(input, indices_or_sections: object):
         return _by_name("hsplit", input, indices_or_sections, 1, 0 if input.ndim == 1 else 1)
 
 
@@ -240,7 +240,7 @@ class vsplit(Op, has_out=False):
         [[[1, 2]], [[3, 4]]]
     """
 
-    def eager(input, indices_or_sections):
+    def eager(input, indices_or_sections: object):
         return _by_name("vsplit", input, indices_or_sections, 2, 0)
 
 
@@ -253,26 +253,26 @@ class dsplit(Op, has_out=False):
         [tritorch.Size([1, 1, 2]), tritorch.Size([1, 1, 2])]
     """
 
-    def eager(input, indices_or_sections):
+    def eager(input, indices_or_sections: object):
         return _by_name("dsplit", input, indices_or_sections, 3, 2)
 
 
 class unsafe_split(Op, has_out=False):
     """:func:`split` into tensors with memory of their own."""
 
-    def eager(input, split_size, dim: Dim = 0):
+    def eager(input, split_size: object, dim: Dim = 0):
         return tuple([piece.clone() for piece in _split(input, split_size, dim)])
 
 
 class unsafe_split_with_sizes(Op, has_out=False):
     """:func:`split_with_sizes` into tensors with memory of their own."""
 
-    def eager(input, split_sizes, dim: Dim = 0):
+    def eager(input, split_sizes: object, dim: Dim = 0):
         return tuple([piece.clone() for piece in ops.split_with_sizes(input, split_sizes, dim)])
 
 
 class unsafe_chunk(Op, has_out=False):
     """:func:`chunk` into tensors with memory of their own."""
 
-    def eager(input, chunks, dim: Dim = 0):
+    def eager(input, chunks: object, dim: Dim = 0):
         return tuple([piece.clone() for piece in input.chunk(chunks, dim)])

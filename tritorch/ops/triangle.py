@@ -155,7 +155,7 @@ class diag(Op):
                 [0, 2]]), tensor([1, 4]))
     """
 
-    def eager(input, diagonal=0):
+    def eager(input, diagonal: object = 0):
         if input.ndim not in (1, 2):
             raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {input.ndim}D")
         return input.diag_embed(diagonal) if input.ndim == 1 else input.diagonal(diagonal).clone()
@@ -171,5 +171,5 @@ class diagflat(Op, has_out=False):
                 [0, 2]])
     """
 
-    def eager(input, offset=0):
+    def eager(input, offset: object = 0):
         return input.reshape(-1).diag_embed(offset)

@@ -101,7 +101,7 @@ class transpose(View, inplace=True, alias="swapdims"):
 class swapaxes(Op, inplace=True, has_out=False):
     """:func:`transpose` by NumPy's name."""
 
-    def eager(input, axis0, axis1):
+    def eager(input, axis0: object, axis1: object):
         return input.transpose(axis0, axis1)
 
 
@@ -253,7 +253,7 @@ class movedim(Op, has_out=False, alias="moveaxis"):
         tritorch.Size([3, 4, 2])
     """
 
-    def eager(input, source, destination):
+    def eager(input, source: object, destination: object):
         given = [[x] if isinstance(x, int) else list(x) for x in (source, destination)]
         source, destination = given
         if len(source) != len(destination):

@@ -5,10 +5,8 @@ import operator
 import numpy as np
 
 from .._C import TensorBase, basic_index, window
-from ..dtypes import from_numpy as dtype_of
-from ..runtime.storage import owner
 from ..shape import size_args, wrap_dim
-from ._index import ALL, diagonal_window
+from ._index import ALL, check_strided, diagonal_window
 from ._kinds import View
 from ._op import Op, ops
 from ._schema import Dim
@@ -198,34 +196,18 @@ class as_strided(Op, inplace=True, has_out=False):
                 [1, 2]])
     """
 
-    def eager(input, size, stride, storage_offset=None):
+    def eager(input, size: object, stride: object, storage_offset: object = None):
         size, stride = size_args((size,), "as_strided", "size"), size_args((stride,), "as_strided", "stride")
         own = input.storage_offset()
         start = own if storage_offset is None else storage_offset
         return ops.strided_window(input, size, stride, start, (input.stride(), own))
 
 
-def _check_strided(input, size, stride, offset):
-    if len(size) != len(stride):
-        raise RuntimeError("mismatch in length of strides and shape")
-    if any(s < 0 for s in stride):
-        raise RuntimeError(f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}")
-    if offset < 0:
-        raise RuntimeError(f"Tensor: invalid storage offset {offset}")
-    room = owner(input).nbytes
-    need = 0 if 0 in size else (offset + 1 + sum([(n - 1) * s for n, s in zip(size, stride, strict=True)])) * input.itemsize
-    if need > room:
-        raise RuntimeError(
-            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and itemsize "
-            f"{input.itemsize} requiring a storage size of {need} are out of bounds for storage of size {room}"
-        )
-
-
 class strided_window(View, function=False, method=False):
     """:func:`as_strided`, told the geometry ``(stride, storage_offset)`` of its input."""
 
     def cpu(input, size: tuple, stride: tuple, offset: int, origin: tuple):
-        _check_strided(input, size, stride, offset)
+        check_strided(input, size, stride, offset)
         step = input.itemsize
         return window(input, size, tuple([s * step for s in stride]), (offset - origin[1]) * step)
 
