@@ -69,6 +69,8 @@ TRITORCH_INLINE void execute(const Instruction& op, T* const* buffers, const dou
         case Code::lt: return each(out, n, [=](std::size_t i) { return a[i] < s ? one : zero; });
         case Code::eq: return each(out, n, [=](std::size_t i) { return a[i] == s ? one : zero; });
         case Code::masked_fill: return each(out, n, [=](std::size_t i) { return b[i] != zero ? s : a[i]; });
+        case Code::affine: return each(out, n, [=](std::size_t i) { return a[i] * s + t; });
+        case Code::decay: return each(out, n, [=](std::size_t i) { return a[i] * s + t * b[i] * c[i]; });
         case Code::count: return;
     }
 }

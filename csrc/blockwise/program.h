@@ -32,6 +32,8 @@ enum class Code : std::uint8_t {
     lt,           // a < s
     eq,           // a == s
     masked_fill,  // s where b is not 0, else a
+    affine,       // a * s + t
+    decay,        // a * s + t * b * c
     count         // the number of codes
 };
 

@@ -20,8 +20,9 @@ __all__ = ["Formula", "Update"]
 # The instructions of csrc/blockwise/program.h, in its order.
 _CODES = (
     "copy fill add add_scalar mul mul_scalar div div_scalar lerp addcmul addcdiv sqrt abs neg sign maximum clamp "
-    "gt lt eq masked_fill"
+    "gt lt eq masked_fill affine decay"
 ).split()
+_PAIRS = {("mul_scalar", "add_scalar"): "affine", ("mul_scalar", "addcmul"): "decay"}
 
 
 class Formula:
@@ -97,7 +98,7 @@ class _Trace:
         self.numbers = numbers
         self.values = arrays
         self.constants: list[float] = []
-        self.code: list[tuple[int, int, tuple[int, ...], tuple[int, ...]]] = []
+        self.code: list[tuple[str, int, tuple[int, ...], tuple[int, ...]]] = []
 
     def number(self, x: Any) -> int:
         if isinstance(x, _Number):
@@ -111,8 +112,16 @@ class _Trace:
             out = _Value(self, self.values)
             self.values += 1
         indices = tuple([x.index for x in operands])
-        self.code.append((_CODES.index(name), out.index, indices, tuple([self.number(x) for x in numbers])))
+        self._append(name, out.index, indices, tuple([self.number(x) for x in numbers]))
         return out
+
+    def _append(self, name: str, out: int, operands: tuple[int, ...], numbers: tuple[int, ...]) -> None:
+        """Two steps on one value become one instruction where there is one."""
+        pair = (self.code[-1][0], name) if self.code else None
+        if pair in _PAIRS and self.code[-1][1] == out == operands[0] and out not in operands[1:]:
+            _, _, (source, *_), scale = self.code.pop()
+            name, operands, numbers = _PAIRS[pair], (source, *operands[1:]), scale + numbers
+        self.code.append((name, out, operands, numbers))
 
     def assembled(self) -> tuple[bytes, int]:
         """The bytes of the program, and how many buffers it needs: a value's buffer is free after its last use."""
@@ -129,7 +138,7 @@ class _Trace:
                     free.append(buffers)
                     buffers += 1
                 place[out] = free.pop()
-            code += bytes([op, place[out], *(sources + [0, 0, 0])[:3], *(list(scalars) + [0, 0])[:2]])
+            code += bytes([_CODES.index(op), place[out], *(sources + [0, 0, 0])[:3], *(list(scalars) + [0, 0])[:2]])
         return bytes(code), buffers
 
 

@@ -13,22 +13,23 @@ __all__ = ["CyclicLR", "OneCycleLR"]
 class _WithMomentum(LRScheduler):
     """Sets momentum, or Adam's first beta, as well."""
 
-    def _init_momentum(self, cycle_momentum: bool, base: Any, largest: Any, last_epoch: int) -> None:
+    def _init_momentum(self, cycle_momentum: bool, base: Any, largest: Any, last_epoch: int) -> tuple[list, list]:
+        """Starts the cycle; returns the bounds, one a group each."""
         self.cycle_momentum = cycle_momentum
         if not cycle_momentum:
-            return
+            return [], []
         optimizer = self.optimizer
         if "momentum" not in optimizer.defaults and "betas" not in optimizer.defaults:
             raise ValueError("optimizer must support momentum or beta1 with `cycle_momentum` option enabled")
         self.use_beta1 = "betas" in optimizer.defaults
-        self.base_momentums = one_a_group("base_momentum", optimizer, base)
-        self.max_momentums = one_a_group("max_momentum", optimizer, largest)
+        lows = one_a_group("base_momentum", optimizer, base)
+        highs = one_a_group("max_momentum", optimizer, largest)
         if last_epoch == -1:
-            groups = zip(optimizer.param_groups, self.base_momentums, self.max_momentums, strict=True)
-            for group, low, high in groups:
+            for group, low, high in zip(optimizer.param_groups, lows, highs, strict=True):
                 self._set_momentum(group, high)
                 group["max_momentum"] = high
                 group["base_momentum"] = low
+        return lows, highs
 
     def _set_momentum(self, group: dict[str, Any], momentum: float) -> None:
         if self.use_beta1:
@@ -89,7 +90,9 @@ class CyclicLR(_WithMomentum):
         self.scale_mode = scale_mode
         if scale_fn is None:
             self.scale_mode = "iterations" if mode == "exp_range" else "cycle"
-        self._init_momentum(cycle_momentum, base_momentum, max_momentum, last_epoch)
+        bounds = self._init_momentum(cycle_momentum, base_momentum, max_momentum, last_epoch)
+        if cycle_momentum:
+            self.base_momentums, self.max_momentums = bounds
         super().__init__(optimizer, last_epoch)
         self.base_lrs = base_lrs
 
