@@ -69,6 +69,9 @@ def main() -> int:
     corpus = options.corpus.resolve()
     if (corpus / "opinfo_bridge.py").exists() and not options.live:
         result = replay(corpus, options)
+        if not result["totals"]["phases"]:
+            print("no sample ran: does `import tritorch` work?")
+            return 1
         print(core_set(corpus, result))
         return ratchet(result, options)
     if importlib.util.find_spec("torch"):
