@@ -197,7 +197,8 @@ def expected_of_torch():
         "args": argparse.Namespace(lr=0.1, name="a"), "counter": Counter("aab"), "default": defaultdict(list, a=[1]),
         "set": {1, 2}, "frozen": frozenset([1]), "bytes": b"abc\xff", "bytearray": bytearray(b"xx"), "complex": 1 + 2j,
         "slice": slice(1, None), "range": range(3), "path": pathlib.Path("/a/b"), "big": 2**100, "none": None,
-        "float": 1.5, "tuple": (1, (2, "é")), "long": "x" * 300, "list": [True, -5, 70000, -(2**40)], "scalar": tritorch.tensor(3),
+        "float": 1.5, "tuple": (1, (2, "é")), "long": "x" * 300,
+        "list": [True, -5, 70000, -(2**40)], "scalar": tritorch.tensor(3),
         "empty": tritorch.zeros(0, 4),
     }  # fmt: skip
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from .. import _api as tt
 from .._C import wrap
-from ..nn import Parameter
+from ..nn.parameter import Parameter
 from ..runtime import shared_memory
 
 
@@ -32,11 +32,7 @@ def check_leaf(tensor: tt.Tensor) -> None:
 
 def as_kind(array: np.ndarray, kind: type, requires_grad: bool) -> tt.Tensor:
     """A leaf of class :attr:`kind` on an array."""
-    tensor = wrap(array)
-    if issubclass(kind, Parameter):
-        return kind(tensor, requires_grad)
-    tensor = tensor if type(tensor) is kind else tensor.as_subclass(kind)
-    return tensor.requires_grad_() if requires_grad else tensor
+    return tt.Tensor._make_subclass(kind, wrap(array), requires_grad)
 
 
 def _shared_array(tensor: tt.Tensor) -> np.ndarray:

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from .. import _api as tt
-from ..nn import Parameter
+from ..nn.parameter import Parameter
 from ..runtime import shared_memory
 from .reductions import as_kind, check_leaf
 

@@ -122,4 +122,4 @@ def _load_container(source: Source, placer: Placer, mmap: bool) -> Any:
             return {name: decoder.tensor(name) for name in arrays}
         return decoder.decode(header.tree)
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError) as error:
-        raise source.error(f"the file is corrupted: no object can be made of it ({error!r})") from None
+        raise source.error(f"the file is corrupted: no object can be made of it ({error!r})") from error

@@ -198,7 +198,7 @@ def read(source: Source, placer: Placer, mmap: bool) -> Any:
     try:
         return TorchFile(source, placer, mmap).load()
     except Refused as error:
-        raise source.error(f"this torch file cannot be loaded: {error}") from None
+        raise source.error(f"this torch file cannot be loaded: {error}") from error
     except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError, struct.error, OverflowError) as error:
         raise source.error(f"the file is truncated or corrupted ({error})") from None
 

@@ -4,8 +4,8 @@ Note [The tree]: None, bools, strings, finite floats and integers of 64 bits sta
 list whose first item says what it is: ``["dict", key, value, ...]``, ``["odict", attributes, key, value, ...]``,
 ``["list", ...]``, ``["tensor", entry]``, or for a window on an entry
 ``["tensor", entry, dtype, offset in bytes, shape, strides in elements]``. A tensor node may be wrapped:
-``["grad", node]``, ``["parameter", node, requires_grad]``, ``["on", device, node]``. An object that is found twice is written twice, except
-that tensors which share memory are windows on one entry; one that contains itself is refused.
+``["grad", node]``, ``["parameter", node, requires_grad]``, ``["on", device, node]``. An object that is found twice is
+written twice, except that tensors which share memory are windows on one entry; one that contains itself is refused.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy as np
 
 from .. import _api as tt
 from .._C import wrap
+from ..dtypes import dtype
 from ..nn.parameter import Parameter
 from .container import ALLOWANCE, DTYPES, NAMES
 from .locations import Placer, parse_device
@@ -147,7 +148,7 @@ def _factory_name(value: defaultdict) -> str | None:
 
 _PLAIN: dict[Any, Callable[[Any], list]] = {
     complex: lambda value: ["complex", repr(value.real), repr(value.imag)],
-    tt.dtype: lambda value: ["dtype", str(value).rpartition(".")[2]],
+    dtype: lambda value: ["dtype", str(value).rpartition(".")[2]],
     tt.device: lambda value: ["device", str(value)],
     tt.Size: lambda value: ["Size", *value],
     range: lambda value: ["range", value.start, value.stop, value.step],
@@ -210,7 +211,7 @@ class Decoder:
         if not isinstance(array, np.ndarray) or not array.flags.c_contiguous:
             raise TypeError("expected an array of bytes")
         self._copied += array.nbytes
-        if self._copied > ALLOWANCE + sum(entry.nbytes for entry in self._arrays.values()):
+        if self._copied > ALLOWANCE // 2 + sum(entry.nbytes for entry in self._arrays.values()):
             raise ValueError("more bytes than a file of this size may make")
         return array.tobytes()
 
@@ -244,7 +245,7 @@ def _typed(value: Any, kind: type) -> Any:
 
 def _dtype(name: Any) -> Any:
     value = getattr(tt, _typed(name, str))
-    return _typed(value, tt.dtype)
+    return _typed(value, dtype)
 
 
 def leaf(tensor: tt.Tensor, requires_grad: Any, kind: type = tt.Tensor) -> tt.Tensor:

@@ -76,8 +76,10 @@ class Machine:
                 self._spend(8)
                 operation(self)
             return self._stack.pop()
-        except (IndexError, KeyError, TypeError, AttributeError, struct.error, OverflowError, RecursionError) as error:
-            raise Refused(f"broken near byte {self._at} ({type(error).__name__}: {error})") from None
+        except Refused:
+            raise
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
+            raise Refused(f"broken near byte {self._at} ({error!r})") from error
 
     def _take(self, count: int) -> bytes:
         start, self._at = self._at, self._at + count
@@ -152,10 +154,7 @@ class Machine:
         if not isinstance(function, Call) or type(arguments) is not tuple:
             raise Refused("a call of something that cannot be called")
         self._spend(function.cost)
-        try:
-            value = (function.new if new else function.make)(*arguments)
-        except (ValueError, IndexError) as error:
-            raise Refused(str(error)) from None
+        value = (function.new if new else function.make)(*arguments)
         if isinstance(value, str | bytes | bytearray):
             self._spend(len(value))
         if function.build is not None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ... import _api as tt
+from ...random import Generator
 from .sampler import Sampler
 
 
@@ -60,7 +61,7 @@ class DistributedSampler(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         n = len(self.dataset)
         if self.shuffle:
-            generator = tt.Generator()
+            generator = Generator()
             generator.manual_seed(self.seed + self.epoch)
             indices = tt.randperm(n, generator=generator).tolist()
         else:

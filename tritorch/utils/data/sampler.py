@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Any, Generic, TypeVar
 
 from ... import _api as tt
+from ...random import Generator
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -83,7 +84,7 @@ class RandomSampler(Sampler[int]):
         n, left = len(self.data_source), self.num_samples
         generator = self.generator
         if generator is None:
-            generator = tt.Generator()
+            generator = Generator()
             generator.manual_seed(draw_seed())
         step = 32 if self.replacement else n
         while left > 0:

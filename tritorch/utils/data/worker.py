@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from ... import _api as tt
 from ...multiprocessing.transport import Channel
+from ...random import manual_seed
+from ...runtime.blocks import set_num_threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ class WorkerTask:
 def _seed_everything(base_seed: int, worker_id: int) -> int:
     seed = base_seed + worker_id
     random.seed(seed)
-    tt.manual_seed(seed)
+    manual_seed(seed)
     entropy = [worker_id, base_seed & 0xFFFFFFFF, base_seed >> 32, 0]
     np.random.seed(np.random.SeedSequence(entropy).generate_state(4))  # noqa: NPY002 - the one that users call
     return seed
@@ -147,7 +148,7 @@ def worker_main(connection: Connection, task: WorkerTask) -> None:
     _end_with_parent()
     where = f"in DataLoader worker process {task.worker_id}"
     try:
-        tt.set_num_threads(1)
+        set_num_threads(1)
         seed = _seed_everything(task.base_seed, task.worker_id)
         _info = WorkerInfo(task.worker_id, task.num_workers, seed, task.dataset)
         current, fetcher, failed = None, None, None
