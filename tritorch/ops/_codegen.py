@@ -5,8 +5,10 @@ backward) is written once, when the operator is defined, with the argument names
 binds by Python itself and loops over nothing. ``inspect.getsource(tritorch.add)`` shows it.
 """
 
+import functools
 import linecache
 import re
+import types
 
 from .. import _C
 from . import _call
@@ -43,54 +45,81 @@ NUMPY_NAMES = {"dim": "axis", "keepdim": "keepdims"}  # torch takes NumPy's name
 
 
 def build(cls):
-    """Gives ``cls`` its forms: ``call``, ``call_`` (in place), ``dunders`` and ``backward``."""
-    cls.forms = []
+    """Gives ``cls`` its forms: ``call``, ``call_`` (in place) and ``dunders``."""
+    cls.call = _later(cls, cls.short, _function)
+    cls.call_ = _later(cls, cls.short + "_", _inplace) if cls.inplace else None
+    cls.dunders = _dunders(cls) if cls.operator else {}
+
+
+# Note [Written at the first call]: a form starts as a stub whose first call writes the source, compiles it, and puts
+# the code into the same function object: importing hundreds of operators costs nothing, and whoever holds the
+# function has the full speed of it from the second call on.
+
+
+def _stub(*args, **kwargs):
+    return _write()(*args, **kwargs)  # noqa: F821 - in the globals of the form
+
+
+def _later(cls, name, lines):
+    scope = {"__name__": cls.__module__, "__builtins__": __builtins__}
+    form = types.FunctionType(_stub.__code__, scope, name)
+    form.__doc__, form.__module__, form.__qualname__ = cls.__doc__, f"tritorch.{cls.home or '_api'}", name
+
+    def write():
+        scope.update(_scope(cls))
+        made = _compile(f"{cls.path}: {name}", name, lines(cls), scope)
+        form.__defaults__, form.__kwdefaults__ = made.__defaults__, made.__kwdefaults__
+        form.__code__ = made.__code__
+        return form
+
+    scope["_write"] = write
+    return form
+
+
+def _compile(title, name, lines, scope):
+    source = "\n".join(lines) + "\n"
+    filename = f"<tritorch operator {title}>"
+    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
+    made = {}  # apart from the scope: an operator's name may be one that its text uses (view)
+    exec(compile(source, filename, "exec"), scope, made)  # our own text, made from identifiers only
+    return made[name]
+
+
+@functools.cache
+def _scope(cls):
+    """The globals of an operator's forms."""
     scope = {
         "OP": cls,
         "NAME": cls.short,
         "LOOP": cls.loop() if cls.slot == "cpu" else cls.eager,
+        "LOOP_": cls.__dict__["cpu_"].__func__ if "cpu_" in cls.__dict__ else None,
+        "CALL": cls.call,
+        "CALL_": cls.call_,
+        "fast1": _C.fast1,
+        "fast2": _C.fast2,
+        "fast_into": _C.fast_into,
         "run": _C.run,
         "wrap": _C.wrap,
+        "view": _C.view,
+        "bump": _C.bump,
+        "plain_size": _C.plain_size,
         "needs_grad": _C.needs_grad,
         "record": _C.record,
         "record_inplace": _C.record_inplace,
-        "view": _C.view,
-        "plain_size": _C.plain_size,
-        "bump": _C.bump,
-        "LOOP_": cls.__dict__["cpu_"].__func__ if "cpu_" in cls.__dict__ else None,
         "check_inplace": _C.check_inplace,
         **{name: getattr(_call, name) for name in _call.__all__},
+        **{f"_{a.name}": a.default for a in cls.public_args() if a.default is not MISSING},
     }
     if cls.ufunc is not None:
         scope["FAST"] = _C.Fast(cls.ufunc, cls.kinds, cls.result == "bool")
-        scope["fast1"], scope["fast2"], scope["fast_into"] = _C.fast1, _C.fast2, _C.fast_into
     if cls.derivatives:
-        scope["OPB"] = _backward(cls, scope)
+        scope["OPB"] = _C.OpBackward(node_name(cls.short), _backward(cls))
         recipe = _recipe(cls) if cls.ufunc is not None else None
         if recipe is not None:
             scope["FAST"].record(scope["OPB"], recipe)
     if cls.returns:
         scope["RETURNS"] = _call.return_type(cls.short, cls.returns)
-    cls.call = _compile(cls, cls.short, _function(cls), scope)
-    cls.call_ = _compile(cls, cls.short + "_", _inplace(cls), scope) if cls.inplace else None
-    cls.dunders = _dunders(cls, scope) if cls.operator else {}
-
-
-def _compile(cls, name, lines, scope):
-    source = "\n".join(lines) + "\n"
-    filename = f"<tritorch operator {cls.path}: {name}>"
-    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
-    scope = dict(scope)
-    for a in cls.public_args():
-        if a.default is not MISSING:
-            scope[f"_{a.name}"] = a.default
-    made = {}  # apart from the scope: an operator's name may be one that its text uses (view)
-    exec(compile(source, filename, "exec"), scope, made)  # our own text, made from identifiers only
-    function = made[name]
-    function.__doc__ = cls.__doc__
-    function.__module__ = cls.__module__
-    function.__qualname__ = name
-    return function
+    return scope
 
 
 # -- the pieces of a form: each gives source lines --------------------------------------------------
@@ -373,10 +402,10 @@ def _is_list(cls, name):
     return any(a.name == name and a.role == "tensors" for a in cls.args)
 
 
-def _backward(cls, scope):
+def _backward(cls):
     targets, saved = _targets(cls), list(_saved(cls))
     grads = _grad_names(cls)
-    scope = dict(scope)
+    scope = {name: getattr(_call, name) for name in _call.__all__}
     multi = cls.multi
     lines = [f"def backward(needs, saved, {'*grads' if multi else ', '.join(grads)}):"]
     if saved:
@@ -412,12 +441,7 @@ def _backward(cls, scope):
         lines.append(f"    return {results[targets[0]]}")
     else:
         lines.append(f"    return ({', '.join(results[t] for t in targets)},)")
-    source = "\n".join(lines) + "\n"
-    filename = f"<tritorch operator {cls.path}: backward>"
-    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
-    exec(compile(source, filename, "exec"), scope)  # our own text, made from identifiers only
-    cls.backward = staticmethod(scope["backward"])
-    return _C.OpBackward(node_name(cls.short), scope["backward"])
+    return _compile(f"{cls.path}: backward", "backward", lines, scope)
 
 
 def node_name(short):
@@ -425,22 +449,19 @@ def node_name(short):
     return "".join(part.capitalize() for part in re.split("_+", short) if part) + "Backward0"
 
 
-def _dunders(cls, scope):
+def _dunders(cls):
     method, reflected, inplace = OPERATORS[cls.operator]
-    scope = dict(scope, CALL=cls.call, CALL_=cls.call_)
-    one = len([a for a in cls.args if a.is_tensor]) == 1
-    made = {}
-    if one:
-        made[method] = cls.eager if cls.slot == "eager" else cls.call  # by then it is a tensor
-        return made
+    if len([a for a in cls.args if a.is_tensor]) == 1:
+        return {method: cls.eager if cls.slot == "eager" else cls.call}  # by then it is a tensor
     fast = ["    r = fast2(FAST, input, other)", "    if r is not None: return r"] if cls.ufunc is not None else []
+    forms = {method: (fast, "CALL(input, other)")}
+    if reflected:
+        forms[reflected] = ([], "CALL(other, input)")
+    if inplace and cls.inplace:
+        forms[inplace] = ([], "CALL_(input, other)")
+    return {name: _later(cls, name, _dunder(name, *form)) for name, form in forms.items()}
+
+
+def _dunder(name, head, call):
     refuse = "    if not is_operand(other): return NotImplemented"
-    for name, head, body in (
-        (method, fast, "return CALL(input, other)"),
-        (reflected, [], "return CALL(other, input)"),
-        (inplace if cls.inplace else None, [], "return CALL_(input, other)"),
-    ):
-        if name:
-            lines = [f"def {name}(input, other):", *head, refuse, f"    {body}"]
-            made[name] = _compile(cls, name, lines, scope)
-    return made
+    return lambda cls: [f"def {name}(input, other):", *head, refuse, f"    return {call}"]

@@ -18,7 +18,6 @@ Note [Names a derivative may ask for]: ``grad`` (of the first output), ``grad_<o
 Derivatives speak tensor language: methods and operators of tensors, and ``ops.<name>`` for the rest.
 """
 
-import inspect
 import types
 
 import numpy as np
@@ -118,6 +117,7 @@ class Op(metaclass=OpMeta):
         numbers: the tensor arguments that also take Python numbers.
         returns: names of the outputs when there are several.
         opmath: False hands half-precision arrays as they are, instead of as float32.
+        strict_out: True asks of ``out`` the result's dtype, and that it share no memory with the operands.
         arithmetic: False calls ``cpu`` outside the NumPy context: it computes nothing that could raise a warning.
         attribute: True puts a property on tensors in place of the method (``x.mT``), "writable" one that copies what
             it is given into that window (``x.real = y``).
@@ -131,6 +131,7 @@ class Op(metaclass=OpMeta):
     returns: tuple = ()
     opmath = True
     arithmetic = True
+    strict_out = False
     attribute: object = False
     ufunc = None
     abstract = True
@@ -196,9 +197,7 @@ def _positional(function):
         code.replace(co_argcount=code.co_argcount + len(keywords), co_kwonlyargcount=0),
         function.__globals__, function.__name__, (function.__defaults__ or ()) + tuple(tail), function.__closure__,
     )  # fmt: skip
-    made.__annotations__, made.__qualname__, made.__signature__ = (
-        function.__annotations__, function.__qualname__, inspect.signature(function),
-    )  # fmt: skip
+    made.__annotations__, made.__qualname__ = function.__annotations__, function.__qualname__
     return made
 
 
@@ -215,12 +214,13 @@ def _define(cls):
     slot = "eager" if "eager" in cls.__dict__ else "cpu"
     if not hasattr(cls, slot):
         raise TypeError(f"operator {cls.path}: slot cpu (or eager) is missing")
+    if slot in cls.__dict__:
+        cls.args = _schema.parse(cls.__dict__[slot])
     for key, value in list(cls.__dict__.items()):
         if callable(value) and not key.startswith("__") and not isinstance(value, type):
             if hasattr(value, "__code__"):
                 setattr(cls, key, staticmethod(value if key == "method" or key.startswith("d_") else _positional(value)))
     cls.slot = slot
-    cls.args = _schema.parse(cls.__dict__[slot].__func__ if slot in cls.__dict__ else getattr(cls, slot))
     cls.derivatives = _derivatives(cls)
     _codegen.build(cls)
     REGISTRY[name] = cls

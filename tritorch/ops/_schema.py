@@ -76,14 +76,20 @@ def parse(function):
         >>> [(a.name, a.role) for a in parse(cpu)]
         [('input', 'tensor'), ('alpha', 'number')]
     """
-    args = []
-    for p in inspect.signature(function).parameters.values():
-        if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
-            raise TypeError(f"{function.__qualname__}: an operator's slot takes no *args or **kwargs; use Shape")
-        args.append(Arg(p.name, _role(p.annotation), p.default, p.kind is p.KEYWORD_ONLY))
-    return args
+    code, defaults = function.__code__, {**(function.__kwdefaults__ or {})}
+    if code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS):
+        raise TypeError(f"{function.__qualname__}: an operator's slot takes no *args or **kwargs; use Shape or Star")
+    count = code.co_argcount
+    positional = code.co_varnames[:count]
+    given = function.__defaults__ or ()
+    defaults.update(zip(positional[count - len(given) :], given, strict=True))
+    notes = function.__annotations__
+    return [
+        Arg(name, _role(notes.get(name, MISSING)), defaults.get(name, MISSING), i >= count)
+        for i, name in enumerate(code.co_varnames[: count + code.co_kwonlyargcount])
+    ]
 
 
 def names(function):
     """The parameter names of a derivative: what it is to be handed."""
-    return list(inspect.signature(function).parameters)
+    return list(function.__code__.co_varnames[: function.__code__.co_argcount])
