@@ -43,7 +43,8 @@ def test_sequential_arithmetic():
     assert list(net) == [a, b, a, b]
     for act, error in [
         (lambda: net + [a], ValueError), (lambda: net * "2", TypeError), (lambda: net * 0, ValueError),
-        (lambda: net[7], IndexError), (lambda: net.insert(9, a), IndexError), (lambda: net.insert(0, 1), AssertionError),
+        (lambda: net[7], IndexError), (lambda: net.insert(9, a), IndexError),
+        (lambda: net.insert(0, 1), AssertionError),
     ]:  # fmt: skip
         with pytest.raises(error):
             act()
@@ -62,7 +63,7 @@ def test_module_list():
     assert "0" not in dir(held) and len(list(held.parameters())) == 6
     with pytest.raises(IndexError, match="index 5 is out of range"):
         held[5]
-    with pytest.raises(TypeError, match="ModuleList.extend should be called with an iterable, but got int"):
+    with pytest.raises(TypeError, match=r"ModuleList\.extend should be called with an iterable, but got int"):
         held.extend(3)
     with pytest.raises(NotImplementedError):
         held(1)
@@ -111,10 +112,12 @@ def test_parameter_list():
     assert len(held) == 5 and held[2] == "text" and isinstance(held[:2], nn.ParameterList) and len(held[:2]) == 2
     assert list(held.state_dict()) == ["0", "1", "3", "4"] and [type(v) for v in held].count(str) == 1
     assert repr(nn.ParameterList([tritorch.ones(2), 3])) == (
-        f"ParameterList(\n    (0): Parameter containing: [{tritorch.float32} of size 2]\n    (1): Object of type: int\n)"
+        f"ParameterList(\n    (0): Parameter containing: [{tritorch.float32} of size 2]\n"
+        "    (1): Object of type: int\n)"
     )
     for act, error in [
-        (lambda: held[9], IndexError), (lambda: held(1), RuntimeError), (lambda: held.extend(tritorch.ones(1)), TypeError)
+        (lambda: held[9], IndexError), (lambda: held(1), RuntimeError),
+        (lambda: held.extend(tritorch.ones(1)), TypeError),
     ]:  # fmt: skip
         with pytest.raises(error):
             act()
@@ -140,7 +143,8 @@ def test_parameter_dict():
     assert len(held) == 0 and not held._parameters
     for act, error in [
         (lambda: held(1), RuntimeError), (lambda: held[1], TypeError), (lambda: held.update(1), TypeError),
-        (lambda: held.popitem(), KeyError), (lambda: held.update([1]), TypeError), (lambda: held.update([()]), ValueError),
+        (lambda: held.popitem(), KeyError), (lambda: held.update([1]), TypeError),
+        (lambda: held.update([()]), ValueError),
     ]:  # fmt: skip
         with pytest.raises(error):
             act()

@@ -37,7 +37,7 @@ def test_walks_in_order_of_registration():
     assert names(net.named_modules()) == ["", "conv", "block", "block.0", "block.1"]
     assert names(net.named_modules(prefix="n"))[:2] == ["n", "n.conv"]
     assert list(net.children()) == [net.conv, net.block]
-    assert list(net.modules())[0] is net
+    assert next(net.modules()) is net
     assert len(list(net.parameters())) == 5 and len(list(net.buffers())) == 2
 
 

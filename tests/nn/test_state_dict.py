@@ -71,7 +71,7 @@ def test_bad_states():
         net().load_state_dict([])
     state = net().state_dict()
     state["a.bias"] = "text"
-    with pytest.raises(RuntimeError, match='parameter named "a.bias", expected .*Tensor or Tensor-like object'):
+    with pytest.raises(RuntimeError, match=r'parameter named "a\.bias", expected .*Tensor or Tensor-like object'):
         net().load_state_dict(state)
 
 

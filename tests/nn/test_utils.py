@@ -30,7 +30,7 @@ def test_clip_grad_norm():
     assert utils.clip_grad_norm_([], 1).item() == 0
     single = with_grad(float("nan"))
     assert utils.clip_grad_norm_(single, 1).isnan()
-    with pytest.raises(RuntimeError, match="The total norm of order 2.0 for gradients"):
+    with pytest.raises(RuntimeError, match=r"The total norm of order 2\.0 for gradients"):
         utils.clip_grad_norm_(single, 1, error_if_nonfinite=True)
     with pytest.warns(UserWarning, match="empty generator"):
         utils.clip_grad_norm_((p for p in ()), 1)
@@ -49,7 +49,7 @@ def test_vectors():
     assert vector.shape == (6,) and vector.requires_grad
     utils.vector_to_parameters(tritorch.arange(6.0), net.parameters())
     assert net.weight.tolist() == [[0, 1], [2, 3]] and net.bias.tolist() == [4, 5]
-    with pytest.raises(TypeError, match="expected .*Tensor, but got: "):
+    with pytest.raises(TypeError, match=r"expected .*Tensor, but got: "):
         utils.vector_to_parameters([], net.parameters())
 
 
@@ -72,7 +72,7 @@ def test_fusion_of_linear_and_norm():
     bn(linear(x))
     linear.eval(), bn.eval()
     assert close(utils.fuse_linear_bn_eval(linear, bn)(x), bn(linear(x)))
-    with pytest.raises(AssertionError, match="To fuse, linear.out_features == bn.num_features"):
+    with pytest.raises(AssertionError, match=r"To fuse, linear\.out_features == bn\.num_features"):
         utils.fuse_linear_bn_eval(linear, nn.BatchNorm1d(4).eval())
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Self
 
 from ... import _api as tt
+from ...dtypes import dtype as DType
 from ...tensor import Tensor
 from ._traversal import Traversal
 
@@ -24,7 +25,7 @@ def _to_tensor(tensor, non_blocking=False, copy=False, *, memory_format=None):
 def parse_to(*args, **kwargs):
     """``(device, dtype, non_blocking, memory_format)`` of the three forms of ``to``; TypeError for any other."""
     first = args[0] if args else kwargs.get("tensor")
-    form = _to_tensor if isinstance(first, Tensor) else _to_dtype if isinstance(first, tt.dtype) else _to_device
+    form = _to_tensor if isinstance(first, Tensor) else _to_dtype if isinstance(first, DType) else _to_device
     try:
         device, dtype, non_blocking, copy, memory_format = form(*args, **kwargs)
     except TypeError:

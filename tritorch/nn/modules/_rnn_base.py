@@ -5,6 +5,7 @@ import numbers
 import warnings
 
 from ... import _api as tt
+from ...amp.autocast_mode import is_autocast_enabled
 from ...tensor import Tensor
 from .. import _rnn, init
 from .._packed import PackedSequence
@@ -133,7 +134,7 @@ class RNNBase(Module):
     def check_input(self, input: Tensor, batch_sizes: Tensor | None) -> None:
         """Raises where type, dimensions or size of ``input`` do not fit."""
         dtype = getattr(self, self._all_weights[0][0]).dtype
-        if input.dtype != dtype and not tt.is_autocast_enabled():
+        if input.dtype != dtype and not is_autocast_enabled(input.device.type):
             raise ValueError(
                 f"RNN input dtype ({input.dtype}) does not match weight dtype ({dtype}). Convert input: "
                 f"input.to({dtype}), or convert model: model.to({input.dtype})"

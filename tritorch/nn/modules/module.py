@@ -2,10 +2,12 @@
 
 from collections import OrderedDict
 
+from ... import _C
 from . import _global_hooks as every
 from ._conversion import Conversion
 from ._global_hooks import *  # noqa: F403
 from ._hooks import Hooks
+from ._registry import Registry
 from ._state import State
 
 __all__ = ["Module"] + every.__all__
@@ -87,6 +89,10 @@ class Module(Conversion, State, Hooks):
         if self.call_super_init:
             super().__init__(*args, **kwargs)
 
+    def __init_subclass__(cls, **keywords) -> None:
+        super().__init_subclass__(**keywords)
+        _quicken(cls)
+
     def forward(self, *input):
         """Computes the output. Every subclass defines it; the module itself is called, so that hooks run."""
         raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
@@ -136,3 +142,13 @@ class Module(Conversion, State, Hooks):
             "_is_replica": True,
         }
         return replica
+
+
+def _quicken(cls: type[Module]) -> None:
+    """Has C find members and call ``forward``, where a class leaves both to Module: see Note [Quick modules]."""
+    plain_lookup = cls.__getattr__ is Registry.__getattr__ and cls.__getattribute__ is object.__getattribute__
+    _C.quicken_module(cls, plain_lookup, cls.__call__ is Module.__call__)
+
+
+_quicken(Module)
+_C.set_module_hooks(every.forward, every.forward_pre, every.backward, every.backward_pre)
