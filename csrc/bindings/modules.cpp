@@ -1,8 +1,9 @@
 // The two slots that every forward of a network goes through: a module's members by name, and its call.
 //
-// Note [Quick modules]: nn.Module says both in Python, in `__getattr__` and `__call__`. A class that has these from
-// Module itself, and no `__getattribute__`, gets the same two here, in its type's slots; a class that defines its
-// own keeps them, and so does one that is given them later, for then Python sets the slot anew.
+// Note [Quick modules]: nn.Module says both in Python, in `__getattr__` and `__call__`. A class that has
+// these from Module itself, and no `__getattribute__`, gets the same two here, in its type's slots; a class
+// that defines its own keeps them, and so does one that is given them later, for then Python sets the slot
+// anew.
 #include "py.h"
 
 #include <array>
@@ -91,7 +92,9 @@ PyMethodDef functions[] = {
     {"set_module_hooks", method(set_hooks), METH_VARARGS, "The dicts of hooks that all modules share."},
     {nullptr, nullptr, 0, nullptr}};
 
-bool intern(PyObject*& place, const char* text) { return (place = PyUnicode_InternFromString(text)) != nullptr; }
+bool intern(PyObject*& place, const char* text) {
+    return (place = PyUnicode_InternFromString(text)) != nullptr;
+}
 
 int init(PyObject* module) {
     for (std::size_t i = 0; i < kMembers.size(); ++i)
