@@ -1,9 +1,6 @@
 #include "carry.h"
 
-#include <chrono>
-#include <cxxabi.h>
 #include <new>
-#include <thread>
 
 namespace tritorch {
 
@@ -41,18 +38,10 @@ void restore_current_exception() noexcept {
     }
 }
 
-void sleep_until_exit() noexcept {
-    for (;;) std::this_thread::sleep_for(std::chrono::hours(24));
-}
-
 Ref call_with(PyObject* function, PyObject** args, std::size_t count) {
-    PyObject* result = nullptr;
-    try {
-        result = PyObject_Vectorcall(function, args, count | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr);
-    } catch (abi::__forced_unwind&) {
-        sleep_until_exit();
-    }
-    return checked(result);
+    return checked(unless_killed([&] {
+        return PyObject_Vectorcall(function, args, count | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr);
+    }));
 }
 
 } // namespace tritorch

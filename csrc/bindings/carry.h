@@ -36,15 +36,6 @@ inline Ref checked(PyObject* result) {
     return Ref::steal(result);
 }
 
-// Note [Leaving at exit]
-// When the interpreter ends, Python (before 3.14) kills every other thread that asks for the GIL, by unwinding its
-// stack. C++ frames would run destructors without the GIL, or call std::terminate: torch aborts. So
-// - an atexit handler asks the threads that are in the engine to leave it, and waits a moment for them; whoever comes
-//   to a boundary between two nodes, or wants to enter, sleeps until the process is gone;
-// - a thread that is in Python code at that time is caught by call(), innermost, and sleeps there.
-// No thread is joined, nothing that they use is destroyed.
-[[noreturn]] void sleep_until_exit() noexcept;
-
 // Calls a Python object; throws CarriedError. `args` has room for one more item in front.
 Ref call_with(PyObject* function, PyObject** args, std::size_t count);
 template <class... Arguments>

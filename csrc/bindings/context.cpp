@@ -56,7 +56,9 @@ PyObject* run(PyObject*, PyObject* const* args, Py_ssize_t count, PyObject* name
     }
     const NumpyContext context;
     if (!context) return nullptr;
-    return PyObject_Vectorcall(args[0], args + 1, (count - 1) | PY_VECTORCALL_ARGUMENTS_OFFSET, names);
+    return unless_killed([&] {
+        return PyObject_Vectorcall(args[0], args + 1, (count - 1) | PY_VECTORCALL_ARGUMENTS_OFFSET, names);
+    });
 }
 
 PyMethodDef functions[] = {{"run", method(run), METH_FASTCALL | METH_KEYWORDS,

@@ -9,7 +9,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <cxxabi.h>
 #include <thread>
 
 namespace tritorch {
@@ -34,11 +33,7 @@ pthread_t leaver;
 bool must_leave() noexcept { return leaving.load() && !pthread_equal(pthread_self(), leaver); }
 
 void take_gil() {
-    try {
-        PyEval_RestoreThread(outside);
-    } catch (abi::__forced_unwind&) {
-        sleep_until_exit();
-    }
+    unless_killed([] { PyEval_RestoreThread(outside); });
 }
 
 int reap_pending(void*) {

@@ -206,10 +206,12 @@ PyObject* direct_rows(const Loop& loop, Operand* in, int row, npy_intp length, P
 
 // Errors of the fast path are not reported: the slow path makes torch's message for them.
 PyObject* through_ufunc(const Fast* fast, PyObject* const* arrays, int count) {
-    PyObject* result;
+    PyObject* result = nullptr;
     {
         const NumpyContext context;
-        result = context ? PyObject_Vectorcall(fast->object(), arrays, count, nullptr) : nullptr;
+        if (context) {
+            result = unless_killed([&] { return PyObject_Vectorcall(fast->object(), arrays, count, nullptr); });
+        }
     }
     if (result) return wrap_any(result);
     PyErr_Clear();

@@ -5,6 +5,8 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include "leaving.h"
+
 #include <utility>
 
 namespace tritorch {
@@ -50,7 +52,7 @@ class Ref {
 // Holds the GIL for a scope, from any thread.
 class WithGil {
   public:
-    WithGil() : state_(PyGILState_Ensure()) {}
+    WithGil() : state_(unless_killed(PyGILState_Ensure)) {}
     ~WithGil() { PyGILState_Release(state_); }
     WithGil(const WithGil&) = delete;
     WithGil& operator=(const WithGil&) = delete;
@@ -63,7 +65,9 @@ class WithGil {
 class WithoutGil {
   public:
     WithoutGil() : state_(PyEval_SaveThread()) {}
-    ~WithoutGil() { PyEval_RestoreThread(state_); }
+    ~WithoutGil() {
+        unless_killed([this] { PyEval_RestoreThread(state_); });
+    }
     WithoutGil(const WithoutGil&) = delete;
     WithoutGil& operator=(const WithoutGil&) = delete;
 

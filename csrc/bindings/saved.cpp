@@ -121,7 +121,7 @@ PyObject* SavedVariable::unpack(autograd::Node* saved_for) {
         if (!root) return nullptr;
         as_tensor(root.get())->version = retain(version_);
         set_history(as_tensor(root.get()), autograd::NodePtr(saved_for), 0);
-        return PyObject_CallOneArg(extra_->replay.get(), root.get());
+        return unless_killed([&] { return PyObject_CallOneArg(extra_->replay.get(), root.get()); });
     }
     set_history(as_tensor(tensor.get()), autograd::NodePtr(saved_for), output_nr_);
     return tensor.release();
@@ -182,7 +182,7 @@ int SavedVariable::pack(TensorObject* tensor, PyObject* pack_hook, PyObject* unp
     Ref packed;
     {
         const ModeGuard unrecorded(false);
-        packed = Ref::steal(PyObject_CallOneArg(pack_hook, given.get()));
+        packed = Ref::steal(unless_killed([&] { return PyObject_CallOneArg(pack_hook, given.get()); }));
     }
     if (!packed) return -1;
     if (version_value(as_tensor(given.get())) != before) {
@@ -209,7 +209,8 @@ int SavedVariable::pack(TensorObject* tensor, PyObject* pack_hook, PyObject* unp
 }
 
 PyObject* SavedVariable::unpack_packed(autograd::Node* saved_for) {
-    const Ref data = Ref::steal(PyObject_CallOneArg(extra_->unpack_hook.get(), extra_->packed.get()));
+    const Ref data = Ref::steal(unless_killed(
+        [&] { return PyObject_CallOneArg(extra_->unpack_hook.get(), extra_->packed.get()); }));
     if (!data) return nullptr;
     if (!is_tensor(data.get())) {
         PyErr_Format(PyExc_TypeError,

@@ -55,8 +55,10 @@ PyObject* apply_as_strided(PyObject* geometry, PyObject* base) {
 }
 
 PyObject* apply_both(PyObject* pair, PyObject* base) {
-    const Ref inner = Ref::steal(PyObject_CallOneArg(PyTuple_GET_ITEM(pair, 0), base));
-    return inner ? PyObject_CallOneArg(PyTuple_GET_ITEM(pair, 1), inner.get()) : nullptr;
+    const Ref inner =
+        Ref::steal(unless_killed([&] { return PyObject_CallOneArg(PyTuple_GET_ITEM(pair, 0), base); }));
+    return inner ? unless_killed([&] { return PyObject_CallOneArg(PyTuple_GET_ITEM(pair, 1), inner.get()); })
+                 : nullptr;
 }
 
 PyMethodDef as_strided_def = {"as_strided_view", apply_as_strided, METH_O, "Replays a view by its geometry."};
@@ -73,7 +75,8 @@ int rebuild_history(TensorObject* view) {
     const ModeGuard recording(true);
     PyObject* base = view->meta->view.base.get();
     const Ref replay = replay_of(view);
-    const Ref again = replay ? Ref::steal(PyObject_CallOneArg(replay.get(), base)) : Ref();
+    const Ref again =
+        replay ? Ref::steal(unless_killed([&] { return PyObject_CallOneArg(replay.get(), base); })) : Ref();
     if (!again) return -1;
     if (!is_tensor(again.get())) {
         PyErr_Format(PyExc_TypeError, "a view_fn must return a Tensor, not %s",
