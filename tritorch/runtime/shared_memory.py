@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-import tempfile
+import time
 from typing import Any
 
 import numpy as np
@@ -72,7 +72,9 @@ def _cannot(what: str, nbytes: int, errno: int) -> RuntimeError:
 def _anonymous_file() -> int:
     if hasattr(os, "memfd_create"):
         return os.memfd_create("tritorch", os.MFD_CLOEXEC)
-    fd, path = tempfile.mkstemp(prefix="tritorch-")  # not Linux: a file whose name is gone before anything is in it
+    # not Linux: a file whose name is gone before anything is in it
+    path = os.path.join(os.environ.get("TMPDIR", "/tmp"), f"tritorch-{os.getpid()}-{time.monotonic_ns()}")
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     os.unlink(path)
     return fd
 
@@ -128,7 +130,7 @@ def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
 
 
 def copy(array: np.ndarray) -> np.ndarray:
-    """A copy of an array in a block of its own, with the same order of strides."""
+    """A dense copy of an array in a block of its own, with the same order of strides."""
     order = sorted(range(array.ndim), key=lambda axis: -array.strides[axis])
     shared = empty(tuple(array.shape[axis] for axis in order), array.dtype)
     shared = shared.transpose(np.argsort(order)) if order else shared
