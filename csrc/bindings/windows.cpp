@@ -54,6 +54,7 @@ struct Indexer {
     int specified;     // dimensions that ints and slices name
     Geometry out;
     int dim = 0;       // the next dimension of the array
+    int place = 0;     // of the item in the index, which is what torch's error names
     bool elided = false;
 
     void keep(int count) {
@@ -64,7 +65,7 @@ struct Indexer {
         const npy_intp size = PyArray_DIM(array, dim);
         if (index < -size || index >= size) {
             PyErr_Format(PyExc_IndexError, "index %zd is out of bounds for dimension %d with size %zd",
-                         static_cast<Py_ssize_t>(index), dim, static_cast<Py_ssize_t>(size));
+                         static_cast<Py_ssize_t>(index), place, static_cast<Py_ssize_t>(size));
             return Step::failed;
         }
         out.data += (index < 0 ? index + size : index) * PyArray_STRIDE(array, dim);
@@ -154,6 +155,7 @@ PyObject* basic_index(PyObject*, PyObject* const* args, Py_ssize_t count) {
     indexer.out.data = PyArray_BYTES(array);
     const bool fits = indexer.specified <= PyArray_NDIM(array);
     for (Py_ssize_t i = 0; i < length && fits; ++i) {
+        indexer.place = static_cast<int>(i);
         const Step step = indexer.apply(items[i]);
         if (step == Step::failed) return nullptr;
         if (step == Step::advanced) Py_RETURN_NONE;

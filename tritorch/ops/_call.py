@@ -10,7 +10,7 @@ from .._C import TensorBase
 from ..dtypes import as_dtype, can_cast
 from ..dtypes import from_numpy as dtype_of
 from ..dtypes import get_default_dtype as default_dtype
-from ..errors import argument_type, cant_cast, expected_tensor, output_shape
+from ..errors import argument_type, cant_cast, cpp_name, expected_tensor, output_shape
 from ..runtime.device import cpu as cpu_device
 from ..runtime.device import device as Device
 from ..runtime.device import get_default_device as default_device
@@ -208,9 +208,23 @@ def _write_one(op, out, value):
     return assign(out, value, op.short)
 
 
+def _check_strict(out, result, inputs):
+    if out._array.dtype != result.dtype:
+        names = [cpp_name(dtype_of(x)) for x in (result.dtype, out._array.dtype)]
+        raise RuntimeError(f"Expected out tensor to have dtype {names[0]}, but got {names[1]} instead")
+    for x in inputs:
+        if isinstance(x, TensorBase) and np.may_share_memory(x._array, out._array):
+            raise RuntimeError(
+                "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single "
+                "memory location. Please clone() the tensor before performing the operation."
+            )
+
+
 def write_out(op, out, result, inputs):
     """``out=``: resized to the result (with torch's warning unless it is empty), written, returned."""
     _refuse_grad(op, out, inputs)
+    if op.strict_out:
+        _check_strict(out, result, inputs)
     if not op.returns:
         return _write_one(op, out, result)
     if len(out) != len(op.returns):
@@ -223,6 +237,8 @@ def write_out(op, out, result, inputs):
 def write_out_tensor(op, out, result, inputs):
     """``out=`` of a composite."""
     _refuse_grad(op, out, inputs)
+    if op.strict_out:
+        _check_strict(out, result._array, inputs)
     if isinstance(result, tuple):
         return type(result)(*[_write_one(op, o, r._array) for o, r in zip(out, result, strict=True)])
     return _write_one(op, out, result._array)

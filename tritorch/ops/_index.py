@@ -102,7 +102,8 @@ def _as_index(item):
     )
 
 
-def _is_mask(tensor):
+def is_mask(tensor):
+    """Whether an index tensor is a mask: it names as many dims as it has."""
     return tensor.dtype.name in ("bool", "uint8")
 
 
@@ -110,7 +111,7 @@ def resolve(input, index):
     """(basic, indices): the basic part of an index, and what gathers from that window. See Note [Indexing]."""
     items = [(item, _as_index(item)) for item in _items(index)]
     specified = sum(
-        (i is not None and i is not Ellipsis) if t is None else (t.ndim if _is_mask(t) else 1) for i, t in items
+        (i is not None and i is not Ellipsis) if t is None else (t.ndim if is_mask(t) else 1) for i, t in items
     )
     if specified > input.ndim:
         raise IndexError(f"too many indices for tensor of dimension {input.ndim}")
@@ -129,7 +130,7 @@ def resolve(input, index):
             basic.append(None)
             indices.append(_factory.tensor([0] if tensor.item() else [], dtype=int))
         else:
-            basic += [ALL] * (tensor.ndim if _is_mask(tensor) else 1)
+            basic += [ALL] * (tensor.ndim if is_mask(tensor) else 1)
             indices.append(tensor)
     return tuple(basic), indices
 

@@ -167,7 +167,7 @@ def _parts(names, first, second):
         )
 
 
-class complex(Op, method=False):
+class complex(Op, method=False, strict_out=True):
     """Complex numbers from their ``real`` and ``imag`` parts, tensors of one floating dtype, with broadcasting.
 
     Raises:
@@ -195,7 +195,7 @@ class complex(Op, method=False):
         return grad.imag
 
 
-class polar(Op, method=False):
+class polar(Op, method=False, strict_out=True):
     """Complex numbers from absolute values and angles in radians, tensors of one floating dtype.
 
     Raises:

@@ -43,7 +43,9 @@ class expand_copy(Op, method=False):
 class narrow_copy(Op):
     """:func:`narrow` as a copy."""
 
-    def eager(input, dim: Dim, start: object, length: object):
+    def eager(input, dim: int, start: object, length: object):
+        if dim >= input.ndim:
+            raise RuntimeError(f"narrow_copy: expected dim < {input.ndim}, but got {dim}")
         return input.narrow(dim, start, length).clone()
 
 

@@ -12,7 +12,7 @@ from ._op import Op, ops
 from ._schema import Dim
 
 
-class gather(Op, opmath=False):
+class gather(Op, opmath=False, strict_out=True):
     """``out[i][j] = input[index[i][j]][j]`` for ``dim`` 0, and so on: an element along ``dim`` for each in ``index``.
 
     Raises:
@@ -37,7 +37,7 @@ class gather(Op, opmath=False):
         return grad.new_zeros(input_shape).scatter_add(dim, index, grad)
 
 
-class index_select(Op, opmath=False):
+class index_select(Op, opmath=False, strict_out=True):
     """The parts of ``dim`` that the vector ``index`` names, in its order.
 
     Raises:
@@ -78,7 +78,7 @@ class index_select(Op, opmath=False):
         return grad.new_zeros(input_shape).index_add(dim, index, grad)
 
 
-class take(Op, opmath=False):
+class take(Op, opmath=False, strict_out=True):
     """The elements of the flat tensor at the places in ``index``, in the shape of ``index``. Negative places count
     from the end.
 
@@ -206,7 +206,7 @@ def _with(shape, dim, size):
     return (*shape[:dim], size, *shape[dim + 1 :])
 
 
-class masked_select(Op):
+class masked_select(Op, strict_out=True):
     """The elements where ``mask``, a bool tensor that broadcasts, is true: a vector.
 
     Example:

@@ -9,7 +9,7 @@ from .. import _C
 from .._C import TensorBase, basic_index, bump, needs_grad, view
 from ..dtypes import from_numpy as dtype_of
 from ._call import refuse_overlap
-from ._index import add_at, frozen, gather_from, index_error, is_trivial, numpy_index, resolve
+from ._index import add_at, frozen, gather_from, index_error, is_mask, is_trivial, numpy_index, resolve
 from ._layout import number_array
 from ._op import Op, ops
 
@@ -72,6 +72,7 @@ class setitem(Op, operator="[]=", function=False, method=False, has_out=False):
         if window is None:
             _put(input, index, value)
         elif needs_grad(input, value):
+            value = value if isinstance(value, TensorBase) else _C.wrap(value)
             ops.slice_(input, frozen(index)).copy_(_without_leading_ones(value, window.ndim))
         else:
             refuse_overlap(window)
@@ -105,14 +106,11 @@ def _without_leading_ones(value, ndim):
 def _put(input, index, value):
     basic, indices = resolve(input, index)
     window = input if is_trivial(basic) else input[basic]
-    if not isinstance(value, TensorBase):
-        value = _C.wrap(value)
-    try:
-        window.index_put_(indices, value)
-    except IndexError as error:
-        if "could not be broadcast" in str(error) or "mask" in str(error) or value.ndim == 0:
-            raise
-        window.index_put_(indices, _without_leading_ones(value, ops.index(window, indices).ndim))
+    value = value if isinstance(value, TensorBase) else _C.wrap(value)
+    tensors = [t for t in indices if t is not None]
+    consumed = sum(t.ndim if is_mask(t) else 1 for t in tensors)
+    gathered = max(1 if is_mask(t) else t.ndim for t in tensors)
+    window.index_put_(indices, _without_leading_ones(value, window.ndim - consumed + gathered))
 
 
 def _write(out, indices, values, accumulate):
