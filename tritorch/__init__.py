@@ -1,7 +1,36 @@
-"""tritorch: torch's eager API without torch."""
+"""tritorch: torch's eager API without torch.
 
-from . import autograd, op, signal
+``import tritorch as torch`` and a program that was written for torch runs: tensors, autograd, models, optimizers, data
+loaders. See README.md for what works today.
+"""
+
+from . import autograd, op
+from . import _setup as _settings
 from ._api import *
+from ._setup import *
+from .shape import *
+from . import (
+    amp,
+    backends,
+    cuda,
+    distributed,
+    distributions,
+    fft,
+    jit,
+    linalg,
+    masked,
+    multiprocessing,
+    nn,
+    optim,
+    random,
+    serialization,
+    signal,
+    special,
+    utils,
+    version,
+)
+from .amp import autocast
 from .random import Generator, default_generator, fork_rng, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
-
-__version__ = "0.1.0"
+from .serialization import load, save
+from .typed import *
+from .version import __version__

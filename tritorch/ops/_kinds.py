@@ -15,6 +15,12 @@ BOOL = np.dtype(np.bool_)
 
 def promoted(operands):
     """torch's result dtype of arrays and Python numbers."""
+    first = operands[0].dtype if isinstance(operands[0], np.ndarray) else None
+    for x in operands:
+        if not isinstance(x, np.ndarray) or x.dtype is not first:
+            break
+    else:
+        return dtype_of(first)
     dims, zeros, numbers = [], [], []
     for x in operands:
         if not isinstance(x, np.ndarray):
@@ -26,6 +32,14 @@ def promoted(operands):
     return result_dtype(tuple(dims), tuple(zeros), tuple(numbers))
 
 
+def as_array(x, dtype):
+    """``x`` as an array of ``dtype``; an int that is out of range wraps around, as in torch."""
+    try:
+        return np.asarray(x, dtype)
+    except OverflowError:
+        return np.asarray(x).astype(dtype)
+
+
 class Elementwise(Op, kind=True):
     """One output element from one element of each operand, with broadcasting and torch's promotion.
 
@@ -35,28 +49,34 @@ class Elementwise(Op, kind=True):
         result: "same" (the promoted dtype), "float" (integers are lifted to the default dtype), "bool",
             "real" (the real dtype of a complex operand).
         keep: names of tensor arguments that take no part in promotion (``condition`` of where).
+        only: the kinds of dtypes ("b", "u", "i", "f", "c") that it takes; others raise torch's NotImplementedError,
+            which calls it ``kernel``.
     """
 
     ufunc = None
     kinds = "fc"
     result = "same"
-    keep = ""
+    keep = only = kernel = ""
 
     @classmethod
     def loop(cls):
-        cpu, result, opmath = cls.cpu, cls.result, cls.opmath
+        cpu, result, opmath, only, ufunc = cls.cpu, cls.result, cls.opmath, cls.only, cls.ufunc
+        kernel = cls.kernel or f"{cls.short}_cpu"
+        defaults = tuple(a.default for a in cls.args if not a.is_tensor)
         count = sum(a.is_tensor for a in cls.args)
         kept = [i for i, a in enumerate(cls.args) if a.name in cls.keep.split()]
 
         def loop(*args):
             operands = args[:count]
             kind = promoted([x for i, x in enumerate(operands) if i not in kept and x is not None])
+            if only and kind.kind not in only:
+                raise NotImplementedError(f"\"{kernel}\" not implemented for '{kind.type_name}'")
             if result == "float" and kind.category < 2:
                 kind = get_default_dtype()
             store = compute = kind.np
             if opmath and is_half(compute):
                 compute = FLOAT32
-            arrays = [x if i in kept or x is None else np.asarray(x, compute) for i, x in enumerate(operands)]
+            arrays = [x if i in kept or x is None else as_array(x, compute) for i, x in enumerate(operands)]
             if result == "bool":
                 store = BOOL
             elif result == "real":
@@ -69,7 +89,8 @@ class Elementwise(Op, kind=True):
             for n in shape:
                 size *= n
             if size > blocks.LARGE and all(x is not None for x in arrays):
-                return blocks.pointwise(cpu, arrays, args[count:], shape, store)
+                direct = ufunc if (compute == store or store is BOOL) and args[count:] == defaults else None
+                return blocks.pointwise(cpu, arrays, args[count:], shape, store, direct)
             out = cpu(*arrays, *args[count:])
             if out.dtype != store:
                 out = out.astype(store)

@@ -34,17 +34,6 @@ class nn_functional_relu(Op, home="nn.functional", method=False, has_out=False):
         return input.relu_() if inplace else input.relu()
 
 
-class sigmoid(Elementwise, inplace=True, result="float", also="nn.functional.sigmoid special.expit"):
-    """``1 / (1 + exp(-x))``."""
-
-    def cpu(input):
-        e = np.exp(-np.abs(input))
-        return np.where(input >= 0, 1, e) / (1 + e) if input.dtype.kind != "c" else 1 / (1 + np.exp(-input))
-
-    def d_input(grad, out):
-        return grad * ((1 - out) * out).conj()
-
-
 class logsigmoid(Elementwise, home="nn.functional", method=False):
     """The logarithm of the sigmoid, without overflow."""
 

@@ -72,8 +72,11 @@ def cuts(length, item_bytes, block=BLOCK):
     return [slice(i, min(i + step, length)) for i in range(0, length, step)]
 
 
-def pointwise(formula, arrays, plain, shape, dtype):
-    """``formula(*blocks, *plain)`` block by block into a new array of ``shape`` and ``dtype``."""
+def pointwise(formula, arrays, plain, shape, dtype, ufunc=None):
+    """``formula(*blocks, *plain)`` block by block into a new array of ``shape`` and ``dtype``.
+
+    ``ufunc``, where it is given, is the formula and can write its result itself.
+    """
     out = np.empty(shape, dtype)
     if all(a.ndim == 0 or (a.shape == shape and a.flags.c_contiguous) for a in arrays):
         flat = [a if a.ndim == 0 else a.reshape(-1) for a in arrays]
@@ -84,7 +87,11 @@ def pointwise(formula, arrays, plain, shape, dtype):
     row = target.nbytes // target.shape[0]
 
     def block(cut):
-        target[cut] = formula(*[a if a.ndim == 0 else a[cut] for a in flat], *plain)
+        pieces = [a if a.ndim == 0 else a[cut] for a in flat]
+        if ufunc is not None:
+            ufunc(*pieces, target[cut])
+        else:
+            target[cut] = formula(*pieces, *plain)
 
     spread(block, cuts(target.shape[0], row))
     return out

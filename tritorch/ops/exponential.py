@@ -1,0 +1,256 @@
+"""Exponentials and logarithms. Integers give the default dtype."""
+
+import math
+
+import numpy as np
+
+from .._C import ufuncs
+from ._kinds import Elementwise
+from ._op import conj, ops
+
+
+class exp(Elementwise, inplace=True, result="float", ufunc=np.exp, kinds="fc"):
+    """The exponential of each element.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.exp(tritorch.tensor([0.0, 1.0]))
+        tensor([1.0000, 2.7183])
+    """
+
+    def cpu(input):
+        return np.exp(input)
+
+    def d_input(grad, out):
+        return grad * conj(out)
+
+
+class exp2(Elementwise, inplace=True, result="float", ufunc=np.exp2, kinds="f", also="special.exp2"):
+    """Two to the power of each element.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.exp2(tritorch.tensor([3.0, -1.0]))
+        tensor([8.0000, 0.5000])
+    """
+
+    def cpu(input):
+        return np.exp2(input)
+
+    def d_input(grad, out):
+        return grad * conj(out * math.log(2))
+
+
+class expm1(Elementwise, inplace=True, result="float", ufunc=np.expm1, kinds="fc", also="special.expm1"):
+    """``exp(x) - 1``, accurate near zero.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.expm1(tritorch.tensor([0.0, 1.0]))
+        tensor([0.0000, 1.7183])
+    """
+
+    def cpu(input):
+        return np.expm1(input)
+
+    def d_input(grad, out):
+        return grad * conj(out + 1)
+
+
+class log(Elementwise, inplace=True, result="float", ufunc=np.log, kinds="fc"):
+    """The natural logarithm of each element.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.log(tritorch.tensor([1.0, 10.0]))
+        tensor([0.0000, 2.3026])
+    """
+
+    def cpu(input):
+        return np.log(input)
+
+    def d_input(grad, input):
+        return grad / conj(input)
+
+
+class log2(Elementwise, inplace=True, result="float", ufunc=np.log2, kinds="f"):
+    """The logarithm to base 2.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.log2(tritorch.tensor([1.0, 8.0]))
+        tensor([0., 3.])
+    """
+
+    def cpu(input):
+        return np.log2(input)
+
+    def d_input(grad, input):
+        return grad / conj(input * math.log(2))
+
+
+class log10(Elementwise, inplace=True, result="float", ufunc=np.log10, kinds="f"):
+    """The logarithm to base 10.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.log10(tritorch.tensor([1.0, 1000.0]))
+        tensor([0., 3.])
+    """
+
+    def cpu(input):
+        return np.log10(input)
+
+    def d_input(grad, input):
+        return grad / conj(input * math.log(10))
+
+
+class log1p(Elementwise, inplace=True, result="float", ufunc=np.log1p, kinds="fc", also="special.log1p"):
+    """``log(1 + x)``, accurate near zero.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.log1p(tritorch.tensor([0.0, 1.0]))
+        tensor([0.0000, 0.6931])
+    """
+
+    def cpu(input):
+        return np.log1p(input)
+
+    def d_input(grad, input):
+        return grad / conj(input + 1)
+
+
+class logaddexp(Elementwise, only="fc", ufunc=ufuncs.logaddexp, kinds="f"):
+    """``log(exp(input) + exp(other))``, without overflow.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.logaddexp(tritorch.tensor([-100.0]), tritorch.tensor([-101.0]))
+        tensor([-99.6867])
+    """
+
+    def cpu(input, other):
+        if input.dtype.kind == "f":
+            return ufuncs.logaddexp(input, other)
+        swap = input.real < other.real
+        high, low = np.where(swap, other, input), np.where(swap, input, other)
+        return high + np.log1p(np.exp(low - high))
+
+    def d_input(grad, input, other):
+        return grad / conj(ops.exp(other - input) + 1)
+
+    def d_other(grad, input, other):
+        return grad / conj(ops.exp(input - other) + 1)
+
+
+class logaddexp2(Elementwise, only="f", ufunc=ufuncs.logaddexp2, kinds="f"):
+    """``log2(2**input + 2**other)``, without overflow.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.logaddexp2(tritorch.tensor([-100.0]), tritorch.tensor([-100.0]))
+        tensor([-99.])
+    """
+
+    def cpu(input, other):
+        return ufuncs.logaddexp2(input, other)
+
+    def d_input(grad, input, other):
+        return grad / (ops.exp2(other - input) + 1)
+
+    def d_other(grad, input, other):
+        return grad / (ops.exp2(input - other) + 1)
+
+
+class xlogy(
+    Elementwise, inplace=True, numbers="input other", result="float", ufunc=ufuncs.xlogy, kinds="f", also="special.xlogy"
+):
+    """``input * log(other)``, zero where :attr:`input` is, and NaN where :attr:`other` is.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.xlogy(tritorch.tensor([0.0, 2.0]), tritorch.tensor([0.0, 1.0]))
+        tensor([0., 0.])
+    """
+
+    def cpu(input, other):
+        return ufuncs.xlogy(input, other)
+
+    def d_input(grad, input, other):
+        return ops.xlogy(grad, other).masked_fill((input == 0) & (other <= 0), 0)
+
+    def d_other(grad, input, other):
+        return grad * input / other
+
+
+class special_xlog1py(
+    Elementwise, home="special", method=False, numbers="input other", result="float", ufunc=ufuncs.xlog1py, kinds="f"
+):
+    """``input * log(1 + other)``, zero where :attr:`input` is, and NaN where :attr:`other` is.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.special.xlog1py(tritorch.tensor([0.0, 2.0]), tritorch.tensor([-1.0, 0.0]))
+        tensor([0., 0.])
+    """
+
+    def cpu(input, other):
+        return ufuncs.xlog1py(input, other)
+
+    def d_input(grad, input, other):
+        return ops.special_xlog1py(grad, other).masked_fill((input == 0) & (other <= -1), 0)
+
+    def d_other(grad, input, other):
+        return grad * input / (other + 1)
+
+
+class sigmoid(
+    Elementwise, inplace=True, result="float", ufunc=ufuncs.sigmoid, kinds="f", also="nn.functional.sigmoid special.expit"
+):
+    """``1 / (1 + exp(-x))``.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.sigmoid(tritorch.tensor([-1.0, 0.0, 1.0]))
+        tensor([0.2689, 0.5000, 0.7311])
+    """
+
+    def cpu(input):
+        return ufuncs.sigmoid(input) if input.dtype.kind == "f" else 1 / (1 + np.exp(-input))
+
+    def d_input(grad, out):
+        return ops.sigmoid_backward(grad, out)
+
+
+class sigmoid_backward(Elementwise, function=False, method=False, ufunc=ufuncs.sigmoid_backward, kinds="f"):
+    """The derivative of sigmoid, from its output."""
+
+    def cpu(grad, out):
+        return ufuncs.sigmoid_backward(grad, out) if grad.dtype.kind == "f" else grad * np.conj((1 - out) * out)
+
+    def d_grad(grad, out):
+        return ops.sigmoid_backward(grad, out)
+
+    def d_out(grad, grad_out, out):
+        raise NotImplementedError
+
+
+class logit(Elementwise, inplace=True, result="float", also="special.logit"):
+    """``log(x / (1 - x))``, the inverse of sigmoid; with ``eps``, :attr:`input` is first limited to [eps, 1 - eps].
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.logit(tritorch.tensor([0.5, 0.0]), eps=0.1)
+        tensor([ 0.0000, -2.1972])
+    """
+
+    def cpu(input, eps: object = None):
+        if eps is not None:
+            input = np.clip(input, eps, 1 - eps)
+        return np.log(input / (1 - input))
+
+    def d_input(grad, input, eps):
+        inside = (input >= (0.0 if eps is None else eps)) & (input <= (1.0 if eps is None else 1.0 - eps))
+        outside = math.nan if eps is None else 0.0
+        return (grad / (input * (1 - input))).masked_fill(~inside, outside)
