@@ -37,6 +37,13 @@ def operator_of() -> dict[Callable, type[Op]]:
     return forms
 
 
+def write_now(form: Callable) -> None:
+    """Gives a form its signature before its first call; see Note [Written at the first call] in ops/_codegen.py."""
+    write = getattr(form, "__globals__", {}).get("_write")
+    if write is not None:
+        write()
+
+
 def default_text(value: object) -> str:
     """A default as source text, `...` where it has none that is short."""
     simple = value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value))
@@ -65,6 +72,7 @@ def signature_text(function: Callable, op: type[Op] | None, self: str | None = N
     """``(input: Tensor, dim: int, *, keepdim: bool = False)``; a method's first argument is called ``self``."""
     parts: list[str] = []
     starred = False
+    write_now(function)
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
