@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from tritorch.ops import _codegen
 from tritorch.ops._op import REGISTRY, Op
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,9 +40,8 @@ def operator_of() -> dict[Callable, type[Op]]:
 
 def write_now(form: Callable) -> None:
     """Gives a form its signature before its first call; see Note [Written at the first call] in ops/_codegen.py."""
-    write = getattr(form, "__globals__", {}).get("_write")
-    if write is not None:
-        write()
+    if getattr(form, "__code__", None) is _codegen._stub.__code__:
+        form.__globals__["_write"]()
 
 
 def default_text(value: object) -> str:
