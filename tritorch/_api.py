@@ -49,10 +49,12 @@ def _install(op):
     if op.function:
         for name in names:
             _place(home + name, op.call)
-            if op.call_ is not None and not op.home:
-                _place(name + "_", op.call_)
+            if op.call_ is not None:
+                _place(home + name + "_", op.call_)
         for dotted in op.also.split():
             _place(dotted, op.call)
+            if op.call_ is not None and op.home:
+                _place(dotted + "_", op.call_)
     method = op.method
     if op.attribute:
         setattr(Tensor, op.short, property(op.call, _writer(op.call) if op.attribute == "writable" else None))

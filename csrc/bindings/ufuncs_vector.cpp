@@ -75,7 +75,7 @@ TRITORCH_BOTH1(gelu_tanh)
 TRITORCH_BOTH1(mish)
 TRITORCH_BOTH1(rsqrt)
 TRITORCH_BOTH1(sign)
-TRITORCH_BOTH2(where_positive)
+TRITORCH_BOTH2(relu_backward)
 TRITORCH_BOTH2(leaky_relu)
 TRITORCH_BOTH2(sigmoid_backward)
 TRITORCH_BOTH2(tanh_backward)
@@ -106,7 +106,7 @@ int init(PyObject* module) {
     TRITORCH_ADD(mish, 1, "x tanh(log(1 + exp(x)))");
     TRITORCH_ADD(rsqrt, 1, "1 / sqrt(x)");
     TRITORCH_ADD(sign, 1, "-1, 0 or 1; 0 of NaN");
-    TRITORCH_ADD(where_positive, 2, "(grad, x): grad where x > 0, else 0");
+    TRITORCH_ADD(relu_backward, 2, "(grad, x or out)");
     TRITORCH_ADD(leaky_relu, 2, "(x, slope)");
     TRITORCH_ADD(sigmoid_backward, 2, "(grad, out)");
     TRITORCH_ADD(tanh_backward, 2, "(grad, out)");

@@ -116,8 +116,8 @@ TRITORCH_INLINE T relu(T x) {
 }
 
 template <class T>
-TRITORCH_INLINE T where_positive(T grad, T x) {
-    return select(x > 0, grad, T(0));
+TRITORCH_INLINE T relu_backward(T grad, T x) {
+    return select(x <= 0, T(0), grad);
 }
 
 template <class T>

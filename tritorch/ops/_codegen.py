@@ -167,7 +167,7 @@ def _fast(cls, form):
         return []
     tensors = [a.name for a in cls.args if a.is_tensor]
     plain = [f"{a.name} is _{a.name}" for a in cls.args if not a.is_tensor]
-    if form == "function":
+    if form == "function" and cls.has_out:
         plain.append("out is None")
     call = f"{'fast_into' if form == 'inplace' else f'fast{len(tensors)}'}(FAST, {', '.join(tensors)})"
     test = " and ".join(plain)

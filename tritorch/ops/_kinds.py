@@ -32,12 +32,12 @@ def promoted(operands):
     return result_dtype(tuple(dims), tuple(zeros), tuple(numbers))
 
 
-def as_array(x, dtype):
-    """``x`` as an array of ``dtype``; an int that is out of range wraps around, as in torch."""
+def as_array(x, dtype, wrap):
+    """``x`` as an array of ``dtype``; an int that is out of range wraps around, as in torch, or stays as it is."""
     try:
         return np.asarray(x, dtype)
     except OverflowError:
-        return np.asarray(x).astype(dtype)
+        return np.asarray(x).astype(dtype) if wrap else np.asarray(x)
 
 
 class Elementwise(Op, kind=True):
@@ -47,7 +47,7 @@ class Elementwise(Op, kind=True):
         ufunc: the NumPy ufunc that ``cpu`` is when the plain arguments have their defaults.
         kinds: the NumPy kinds for which that is exactly torch's, without promotion.
         result: "same" (the promoted dtype), "float" (integers are lifted to the default dtype), "bool",
-            "real" (the real dtype of a complex operand).
+            "real" (the real dtype of a complex operand), "float real" (both).
         keep: names of tensor arguments that take no part in promotion (``condition`` of where).
         only: the kinds of dtypes ("b", "u", "i", "f", "c") that it takes; others raise torch's NotImplementedError,
             which calls it ``kernel``.
@@ -60,7 +60,8 @@ class Elementwise(Op, kind=True):
 
     @classmethod
     def loop(cls):
-        cpu, result, opmath, only, ufunc = cls.cpu, cls.result, cls.opmath, cls.only, cls.ufunc
+        cpu, result, opmath, only, ufunc = cls.cpu, cls.result.split(), cls.opmath, cls.only, cls.ufunc
+        lifted, boolean, real = "float" in result, "bool" in result, "real" in result
         kernel = cls.kernel or f"{cls.short}_cpu"
         defaults = tuple(a.default for a in cls.args if not a.is_tensor)
         count = sum(a.is_tensor for a in cls.args)
@@ -71,15 +72,17 @@ class Elementwise(Op, kind=True):
             kind = promoted([x for i, x in enumerate(operands) if i not in kept and x is not None])
             if only and kind.kind not in only:
                 raise NotImplementedError(f"\"{kernel}\" not implemented for '{kind.type_name}'")
-            if result == "float" and kind.category < 2:
+            if lifted and kind.category < 2:
                 kind = get_default_dtype()
             store = compute = kind.np
             if opmath and is_half(compute):
                 compute = FLOAT32
-            arrays = [x if i in kept or x is None else as_array(x, compute) for i, x in enumerate(operands)]
-            if result == "bool":
+            arrays = [
+                x if i in kept or x is None else as_array(x, compute, not boolean) for i, x in enumerate(operands)
+            ]
+            if boolean:
                 store = BOOL
-            elif result == "real":
+            elif real:
                 store = kind.to_real().np
             shapes = [x.shape for x in arrays if x is not None]
             shape = shapes[0]

@@ -214,8 +214,8 @@ def _define(cls):
     slot = "eager" if "eager" in cls.__dict__ else "cpu"
     if not hasattr(cls, slot):
         raise TypeError(f"operator {cls.path}: slot cpu (or eager) is missing")
-    if slot in cls.__dict__:
-        cls.args = _schema.parse(cls.__dict__[slot])
+    if slot in cls.__dict__ or not hasattr(cls, "args"):  # else those of the operator it derives from
+        cls.args = _schema.parse(getattr(cls, slot))
     for key, value in list(cls.__dict__.items()):
         if callable(value) and not key.startswith("__") and not isinstance(value, type):
             if hasattr(value, "__code__"):

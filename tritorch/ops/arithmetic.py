@@ -78,8 +78,8 @@ class sub(
                 "Subtraction, the `-` operator, with two bool tensors is not supported. "
                 "Use the `^` or `logical_xor()` operator instead."
                 if is_bool(input) and is_bool(other)
-                else "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a "
-                "mask, use the `~` or `logical_not()` operator instead."
+                else "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert "
+                "a mask, use the `~` or `logical_not()` operator instead."
             )
         check_scale("alpha", alpha, input, other)
 
@@ -155,7 +155,9 @@ class floor_divide(
         return np.floor_divide(input, other)
 
 
-class trunc_divide(Elementwise, function=False, method=False, numbers="input other", only="uif", kernel="div_trunc_cpu"):
+class trunc_divide(
+    Elementwise, function=False, method=False, numbers="input other", only="uif", kernel="div_trunc_cpu"
+):
     """The quotient rounded towards zero."""
 
     def cpu(input, other):
@@ -360,9 +362,9 @@ class addcdiv(Elementwise, inplace=True):
         if tensor1.dtype.kind in "biu" and tensor2.dtype.kind in "biu":
             raise RuntimeError(
                 "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a "
-                "true division of tensor1 and tensor2. The historic addcdiv behavior can be implemented as (input + value "
-                "* tritorch.trunc(tensor1 / tensor2)).to(input.dtype) for integer inputs and as (input + value * tensor1 "
-                "/ tensor2) for float inputs."
+                "true division of tensor1 and tensor2. The historic addcdiv behavior can be implemented as (input + "
+                "value * tritorch.trunc(tensor1 / tensor2)).to(input.dtype) for integer inputs and as (input + value * "
+                "tensor1 / tensor2) for float inputs."
             )
 
     def cpu(input, tensor1, tensor2, *, value: Number = 1):

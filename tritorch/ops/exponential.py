@@ -7,6 +7,7 @@ import numpy as np
 from .._C import ufuncs
 from ._kinds import Elementwise
 from ._op import conj, ops
+from ._pointwise import Function2
 
 
 class exp(Elementwise, inplace=True, result="float", ufunc=np.exp, kinds="fc"):
@@ -94,8 +95,8 @@ class log10(Elementwise, inplace=True, result="float", ufunc=np.log10, kinds="f"
 
     Example:
         >>> import tritorch
-        >>> tritorch.log10(tritorch.tensor([1.0, 1000.0]))
-        tensor([0., 3.])
+        >>> tritorch.log10(tritorch.tensor([1.0, 2.0]))
+        tensor([0.0000, 0.3010])
     """
 
     def cpu(input):
@@ -163,9 +164,7 @@ class logaddexp2(Elementwise, only="f", ufunc=ufuncs.logaddexp2, kinds="f"):
         return grad / (ops.exp2(input - other) + 1)
 
 
-class xlogy(
-    Elementwise, inplace=True, numbers="input other", result="float", ufunc=ufuncs.xlogy, kinds="f", also="special.xlogy"
-):
+class xlogy(Function2, inplace=True, ufunc=ufuncs.xlogy, also="special.xlogy"):
     """``input * log(other)``, zero where :attr:`input` is, and NaN where :attr:`other` is.
 
     Example:
@@ -174,9 +173,6 @@ class xlogy(
         tensor([0., 0.])
     """
 
-    def cpu(input, other):
-        return ufuncs.xlogy(input, other)
-
     def d_input(grad, input, other):
         return ops.xlogy(grad, other).masked_fill((input == 0) & (other <= 0), 0)
 
@@ -184,9 +180,7 @@ class xlogy(
         return grad * input / other
 
 
-class special_xlog1py(
-    Elementwise, home="special", method=False, numbers="input other", result="float", ufunc=ufuncs.xlog1py, kinds="f"
-):
+class special_xlog1py(Function2, home="special", method=False, kernel="xlog1py_cpu", ufunc=ufuncs.xlog1py):
     """``input * log(1 + other)``, zero where :attr:`input` is, and NaN where :attr:`other` is.
 
     Example:
@@ -194,9 +188,6 @@ class special_xlog1py(
         >>> tritorch.special.xlog1py(tritorch.tensor([0.0, 2.0]), tritorch.tensor([-1.0, 0.0]))
         tensor([0., 0.])
     """
-
-    def cpu(input, other):
-        return ufuncs.xlog1py(input, other)
 
     def d_input(grad, input, other):
         return ops.special_xlog1py(grad, other).masked_fill((input == 0) & (other <= -1), 0)
@@ -206,8 +197,9 @@ class special_xlog1py(
 
 
 class sigmoid(
-    Elementwise, inplace=True, result="float", ufunc=ufuncs.sigmoid, kinds="f", also="nn.functional.sigmoid special.expit"
-):
+    Elementwise, inplace=True, result="float", also="nn.functional.sigmoid special.expit", ufunc=ufuncs.sigmoid,
+    kinds="f",
+):  # fmt: skip
     """``1 / (1 + exp(-x))``.
 
     Example:
@@ -224,19 +216,21 @@ class sigmoid(
 
 
 class sigmoid_backward(Elementwise, function=False, method=False, ufunc=ufuncs.sigmoid_backward, kinds="f"):
-    """The derivative of sigmoid, from its output."""
+    """The derivative of sigmoid, from its output, times :attr:`scale`."""
 
-    def cpu(grad, out):
-        return ufuncs.sigmoid_backward(grad, out) if grad.dtype.kind == "f" else grad * np.conj((1 - out) * out)
+    def cpu(scale, output):
+        if scale.dtype.kind == "f":
+            return ufuncs.sigmoid_backward(scale, output)
+        return scale * np.conj((1 - output) * output)
 
-    def d_grad(grad, out):
-        return ops.sigmoid_backward(grad, out)
+    def d_scale(grad, output):
+        return ops.sigmoid_backward(grad, conj(output))
 
-    def d_out(grad, grad_out, out):
-        raise NotImplementedError
+    def d_output(grad, scale, output):
+        return conj(grad) * scale * conj(1 - output * 2)
 
 
-class logit(Elementwise, inplace=True, result="float", also="special.logit"):
+class logit(Elementwise, inplace=True, result="float", only="buif", also="special.logit"):
     """``log(x / (1 - x))``, the inverse of sigmoid; with ``eps``, :attr:`input` is first limited to [eps, 1 - eps].
 
     Example:
@@ -251,6 +245,5 @@ class logit(Elementwise, inplace=True, result="float", also="special.logit"):
         return np.log(input / (1 - input))
 
     def d_input(grad, input, eps):
-        inside = (input >= (0.0 if eps is None else eps)) & (input <= (1.0 if eps is None else 1.0 - eps))
-        outside = math.nan if eps is None else 0.0
-        return (grad / (input * (1 - input))).masked_fill(~inside, outside)
+        low, high, outside = (0, 1, math.nan) if eps is None else (eps, 1 - eps, 0)
+        return (grad / (input * (1 - input))).masked_fill((input < low) | (input > high), outside)

@@ -1,61 +1,181 @@
-"""Logical and bitwise operators, element by element."""
+"""Logic on truth values, and on the bits of integers."""
 
 import numpy as np
 
+from ..dtypes import from_numpy as dtype_of
 from ._kinds import Elementwise
 
 
-class logical_and(Elementwise, inplace=True, result="bool", ufunc=np.logical_and, kinds="b"):
-    """Logical and of whether the elements are not zero."""
+class logical_and(Elementwise, inplace=True, result="bool", ufunc=np.logical_and, kinds="biufc"):
+    """Whether both elements are true; zero is false.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.logical_and(tritorch.tensor([0, 1, 2]), tritorch.tensor([1, 1, 0]))
+        tensor([False,  True, False])
+    """
 
     def cpu(input, other):
         return np.logical_and(input, other)
 
 
-class logical_or(Elementwise, inplace=True, result="bool", ufunc=np.logical_or, kinds="b"):
-    """Logical or of whether the elements are not zero."""
+class logical_or(Elementwise, inplace=True, result="bool", ufunc=np.logical_or, kinds="biufc"):
+    """Whether one of the elements is true; zero is false.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.logical_or(tritorch.tensor([0, 1, 0]), tritorch.tensor([1, 1, 0]))
+        tensor([ True,  True, False])
+    """
 
     def cpu(input, other):
         return np.logical_or(input, other)
 
 
-class logical_xor(Elementwise, inplace=True, result="bool", ufunc=np.logical_xor, kinds="b"):
-    """Logical xor of whether the elements are not zero."""
+class logical_xor(Elementwise, inplace=True, result="bool", ufunc=np.logical_xor, kinds="biufc"):
+    """Whether exactly one of the elements is true; zero is false.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.logical_xor(tritorch.tensor([0, 1, 0]), tritorch.tensor([1, 1, 0]))
+        tensor([ True, False, False])
+    """
 
     def cpu(input, other):
         return np.logical_xor(input, other)
 
 
-class logical_not(Elementwise, inplace=True, result="bool", ufunc=np.logical_not, kinds="b"):
-    """Whether each element is zero."""
+class logical_not(Elementwise, inplace=True, result="bool", ufunc=np.logical_not, kinds="biufc"):
+    """Whether each element is zero.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.logical_not(tritorch.tensor([0, 1, 2]))
+        tensor([ True, False, False])
+    """
 
     def cpu(input):
         return np.logical_not(input)
 
 
-class bitwise_and(Elementwise, operator="&", inplace=True, numbers="input other", ufunc=np.bitwise_and, kinds="biu"):
-    """Bitwise and of integers; logical and of bools."""
+class bitwise_and(
+    Elementwise, operator="&", inplace=True, numbers="input other", only="bui", ufunc=np.bitwise_and, kinds="biu"
+):
+    """The bits that are set in both elements; of bools, whether both are true.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.tensor([6, 5]) & 3
+        tensor([2, 1])
+    """
 
     def cpu(input, other):
         return np.bitwise_and(input, other)
 
 
-class bitwise_or(Elementwise, operator="|", inplace=True, numbers="input other", ufunc=np.bitwise_or, kinds="biu"):
-    """Bitwise or of integers; logical or of bools."""
+class bitwise_or(
+    Elementwise, operator="|", inplace=True, numbers="input other", only="bui", ufunc=np.bitwise_or, kinds="biu"
+):
+    """The bits that are set in one of the elements; of bools, whether one is true.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.tensor([6, 5]) | 3
+        tensor([7, 7])
+    """
 
     def cpu(input, other):
         return np.bitwise_or(input, other)
 
 
-class bitwise_xor(Elementwise, operator="^", inplace=True, numbers="input other", ufunc=np.bitwise_xor, kinds="biu"):
-    """Bitwise xor of integers; logical xor of bools."""
+class bitwise_xor(
+    Elementwise, operator="^", inplace=True, numbers="input other", only="bui", ufunc=np.bitwise_xor, kinds="biu"
+):
+    """The bits that are set in exactly one of the elements; of bools, whether exactly one is true.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.tensor([6, 5]) ^ 3
+        tensor([5, 6])
+    """
 
     def cpu(input, other):
         return np.bitwise_xor(input, other)
 
 
 class bitwise_not(Elementwise, operator="unary ~", inplace=True, ufunc=np.invert, kinds="biu"):
-    """All bits turned; logical not of bools."""
+    """The bits that are not set; of bools, the opposite.
+
+    Raises:
+        TypeError: for floating and complex tensors.
+
+    Example:
+        >>> import tritorch
+        >>> ~tritorch.tensor([True, False])
+        tensor([False,  True])
+    """
+
+    def check(input):
+        if dtype_of(input.dtype).category > 1:
+            raise TypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
 
     def cpu(input):
         return np.invert(input)
+
+
+class bitwise_left_shift(
+    Elementwise, operator="<<", inplace=True, numbers="input other", only="ui", kernel="lshift_cpu",
+    ufunc=np.left_shift, kinds="iu",
+):  # fmt: skip
+    """The bits of :attr:`input` moved up by :attr:`other` places; nothing is left by more places than there are.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.tensor([1, 3]) << 2
+        tensor([ 4, 12])
+    """
+
+    def cpu(input, other):
+        return np.left_shift(input, other)
+
+
+class bitwise_right_shift(
+    Elementwise, operator=">>", inplace=True, numbers="input other", only="ui", kernel="rshift_cpu",
+    ufunc=np.right_shift, kinds="iu",
+):  # fmt: skip
+    """The bits of :attr:`input` moved down by :attr:`other` places; the sign stays.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.tensor([8, -8]) >> 2
+        tensor([ 2, -2])
+    """
+
+    def cpu(input, other):
+        return np.right_shift(input, other)
+
+
+class gcd(Elementwise, inplace=True, only="ui", ufunc=np.gcd, kinds="iu"):
+    """The greatest common divisor of two integers, not negative.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.gcd(tritorch.tensor([12, -8]), tritorch.tensor([18, 12]))
+        tensor([6, 4])
+    """
+
+    def cpu(input, other):
+        return np.gcd(input, other)
+
+
+class lcm(Elementwise, inplace=True, only="ui", ufunc=np.lcm, kinds="iu"):
+    """The least common multiple of two integers, not negative.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.lcm(tritorch.tensor([4, 6]), tritorch.tensor([6, 9]))
+        tensor([12, 18])
+    """
+
+    def cpu(input, other):
+        return np.lcm(input, other)

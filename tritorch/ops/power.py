@@ -63,7 +63,7 @@ class pow(Elementwise, operator="**", inplace=True, numbers="input exponent", uf
     def d_exponent(grad, input, exponent, out):
         if isinstance(input, (int, float, complex)):
             if input == 0:
-                return (out * grad * 0).masked_fill(exponent.real < 0, -math.inf)
+                return (grad * out * -math.inf).masked_fill(exponent.real >= 0, 0)
             log = cmath.log(input)
             return grad * conj(out * (log if log.imag and out.is_complex() else log.real if not log.imag else math.nan))
         zero = (input == 0) & (exponent.real >= 0)

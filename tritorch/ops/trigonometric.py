@@ -120,10 +120,12 @@ class atan2(
         return np.arctan2(input, other)
 
     def d_input(grad, input, other):
-        return grad * other / (input * input + other * other)
+        square = input * input + other * other
+        return grad * (other / square).masked_fill(square == 0, 0)
 
     def d_other(grad, input, other):
-        return -grad * input / (input * input + other * other)
+        square = input * input + other * other
+        return grad * (-input / square).masked_fill(square == 0, 0)
 
 
 class sinh(Elementwise, inplace=True, result="float", ufunc=np.sinh, kinds="fc"):
@@ -175,13 +177,16 @@ class tanh(Elementwise, inplace=True, result="float", ufunc=np.tanh, kinds="fc",
 
 
 class tanh_backward(Elementwise, function=False, method=False, ufunc=ufuncs.tanh_backward, kinds="f"):
-    """The derivative of tanh, from its output."""
+    """The derivative of tanh, from its output, times :attr:`scale`."""
 
-    def cpu(grad, output):
-        return ufuncs.tanh_backward(grad, output) if grad.dtype.kind == "f" else grad * np.conj(1 - output * output)
+    def cpu(scale, output):
+        return ufuncs.tanh_backward(scale, output) if scale.dtype.kind == "f" else scale * np.conj(1 - output * output)
 
-    def d_grad(grad, output):
-        return grad * conj(1 - output * output)
+    def d_scale(grad, output):
+        return ops.tanh_backward(grad, conj(output))
+
+    def d_output(grad, scale, output):
+        return conj(grad) * scale * conj(output * -2)
 
 
 class asinh(Elementwise, inplace=True, result="float", ufunc=np.arcsinh, kinds="fc", alias="arcsinh"):
@@ -252,7 +257,7 @@ class sinc(Elementwise, inplace=True, result="float", ufunc=ufuncs.sinc, kinds="
         return grad * conj(slope.masked_fill(turn * input == 0, 0))
 
 
-class angle(Elementwise, result="real", only="buifc"):
+class angle(Elementwise, result="float real"):
     """The angle of each complex element; of a real one 0, or pi where it is negative.
 
     Example:
@@ -260,11 +265,6 @@ class angle(Elementwise, result="real", only="buifc"):
         >>> tritorch.angle(tritorch.tensor([1j, -1.0]))
         tensor([1.5708, 3.1416])
     """
-
-    @classmethod
-    def loop(cls):
-        inner, lifted = super().loop(), Lifted.loop_of(cls)
-        return lambda input: (lifted if input.dtype.kind in "biu" else inner)(input)
 
     def cpu(input):
         if input.dtype.kind == "c":
@@ -306,8 +306,8 @@ class rad2deg(Elementwise, inplace=True, result="float"):
 
     Example:
         >>> import tritorch
-        >>> tritorch.rad2deg(tritorch.tensor([math.pi])) # doctest: +SKIP
-        tensor([180.])
+        >>> tritorch.rad2deg(tritorch.tensor([tritorch.pi / 2]))
+        tensor([90.])
     """
 
     def check(input):
