@@ -146,7 +146,32 @@ class Reduction(Op, kind=True):
 
 
 class Scan(Op, kind=True):
-    """A running combination along one dim: ``cpu(input, dim, ...)``."""
+    """A running combination along one dim: ``cpu(input, dim, ...)``, of the shape of ``input``.
+
+    Class keywords:
+        lift: True computes with integers and bools as int64, unless ``dtype`` says otherwise.
+    """
+
+    lift = False
+
+    @classmethod
+    def loop(cls):
+        cpu, lift = cls.cpu, cls.lift
+        names = [a.name for a in cls.args]
+        wanted = names.index("dtype") - 2 if "dtype" in names else None
+
+        def loop(input, dim, *rest):
+            store = input.dtype
+            if wanted is not None and rest[wanted] is not None:
+                store = rest[wanted].np
+            elif lift and store.kind in "biu":
+                store = np.dtype(np.int64)
+            half = cls.opmath and is_half(store)
+            input = np.asarray(input, FLOAT32 if half else store)
+            out = cpu(input, dim, *rest) if input.ndim else input.copy()
+            return out.astype(store) if half else out
+
+        return loop
 
 
 class RowWise(Op, kind=True):

@@ -1,0 +1,303 @@
+"""Sorting and selection along one dim: values with their indices. See Note [Order] in ``_sorting``."""
+
+import numpy as np
+
+from ..dtypes import from_numpy as dtype_of
+from ..errors import empty_reduction, not_implemented
+from ._op import Op, ops
+from ._schema import Dim
+from ._sorting import at, comparable, order
+
+
+def _refuse_complex(name, array):
+    if array.dtype.kind == "c":
+        raise RuntimeError(f" {name} does not support complex dtypes on CPU")
+
+
+def _refuse_kinds(name, array, kinds):
+    if array.dtype.kind in kinds:
+        raise not_implemented(name, dtype_of(array.dtype))
+
+
+def _to_places(grad, indices, dim, shape):
+    """The gradient of picked elements, at their places."""
+    return ops.zeros(*shape, dtype=grad.dtype).scatter(dim, indices, grad) if shape else grad
+
+
+def _selected(grad, indices, dim, keepdim, shape):
+    if not keepdim and shape:
+        grad, indices = grad.unsqueeze(dim), indices.unsqueeze(dim)
+    return _to_places(grad, indices, dim, shape)
+
+
+class sort(Op, returns=("values", "indices"), opmath=False):
+    """The elements along :attr:`dim` in ascending order (or descending), with the indices they came from.
+
+    Equals keep their order, whatever ``stable`` says; NaN is larger than all.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.sort(tritorch.tensor([3, 1, 2])).indices
+        tensor([1, 2, 0])
+    """
+
+    def check(input):
+        _refuse_complex("Sort", input)
+
+    def cpu(input, dim: Dim = -1, descending: bool = False, *, stable: object = None):
+        indices = order(input, dim, descending)
+        return at(input, indices, dim), indices
+
+    def d_input(grad, indices, dim, input_shape):
+        return _to_places(grad, indices, dim, input_shape)
+
+
+class argsort(Op, opmath=False):
+    """The indices that sort along :attr:`dim`. Equals keep their order; NaN is larger than all.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.argsort(tritorch.tensor([3, 1, 2]))
+        tensor([1, 2, 0])
+    """
+
+    def check(input):
+        _refuse_complex("Sort", input)
+
+    def cpu(input, dim: Dim = -1, descending: bool = False, *, stable: bool = False):
+        return order(input, dim, descending)
+
+
+class msort(Op):
+    """The elements in ascending order along the first dim."""
+
+    def eager(input):
+        return ops.sort(input, 0)[0] if input.ndim else input.clone()
+
+
+class topk(Op, returns=("values", "indices"), opmath=False):
+    """The ``k`` largest elements along :attr:`dim` (``largest=False``: smallest), sorted, with their indices.
+
+    Raises:
+        RuntimeError: ``selected index k out of range``.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.topk(tritorch.tensor([1.0, 5.0, 3.0]), 2)
+        tritorch.return_types.topk(
+        values=tensor([5., 3.]),
+        indices=tensor([1, 2]))
+    """
+
+    def check(input, k, dim):
+        _refuse_complex("topk", input)
+        if input.dtype.kind == "b":
+            raise RuntimeError("topk does not support bool dtypes on CPU")
+        if not 0 <= k <= (input.shape[dim] if input.ndim else 1):
+            raise RuntimeError("selected index k out of range")
+
+    def cpu(input, k: int, dim: Dim = -1, largest: bool = True, sorted: bool = True):
+        if not input.ndim:
+            return input.copy(), np.zeros((), np.int64)
+        rows = np.moveaxis(input, dim, -1)
+        indices = np.moveaxis(_best(comparable(rows), k, largest), -1, dim)
+        return at(input, indices, dim), indices
+
+    def d_input(grad, indices, dim, input_shape):
+        return _to_places(grad, indices, dim, input_shape)
+
+
+def _best(rows, k, largest):
+    """The indices of the ``k`` largest or smallest of each row, in order."""
+    size = rows.shape[-1]
+    if k == 1 and size:
+        if largest or rows.dtype.kind != "f":
+            return (rows.argmax if largest else rows.argmin)(-1, keepdims=True)
+    if 4 * k >= size:
+        return order(rows, -1, largest)[..., :k]
+    some = rows.argpartition(size - k if largest else k, -1)
+    some = some[..., size - k :] if largest else some[..., :k]
+    some.sort(-1)  # so that equals are in their order
+    return at(some, order(at(rows, some, -1), -1, largest), -1)
+
+
+def _at_rank(input, k, dim, keepdim):
+    """(values, indices): of the element of rank ``k``, from 0, along ``dim``."""
+    if not input.ndim:
+        return input.copy(), np.zeros((), np.int64)
+    indices = np.expand_dims(comparable(input).argpartition(k, dim).take(k, dim), dim)
+    values = at(input, indices, dim)
+    return (values, indices) if keepdim else (values.squeeze(dim), indices.squeeze(dim))
+
+
+class kthvalue(Op, returns=("values", "indices"), opmath=False):
+    """The ``k``-th smallest element along :attr:`dim`, from 1, and its index.
+
+    Raises:
+        RuntimeError: ``kthvalue(): selected number k out of range for dimension 0``.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.kthvalue(tritorch.tensor([3.0, 1.0, 2.0]), 2).values
+        tensor(2.)
+    """
+
+    def check(input, k, dim, out):
+        _refuse_kinds("kthvalue", input, "bc")
+        if out is not None and any(np.may_share_memory(input, x._array) for x in out):
+            raise RuntimeError(
+                "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single "
+                "memory location. Please clone() the tensor before performing the operation."
+            )
+        size = input.shape[dim] if input.ndim else 1
+        if not size:
+            raise empty_reduction("kthvalue", dim)
+        if not 1 <= k <= size:
+            raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {dim}")
+
+    def cpu(input, k: int, dim: Dim = -1, keepdim: bool = False):
+        return _at_rank(input, k - 1, dim, keepdim)
+
+    def d_input(grad, indices, dim, keepdim, input_shape):
+        return _selected(grad, indices, dim, keepdim, input_shape)
+
+
+def _median(name, input, dim, keepdim):
+    """(values, indices) of the lower median; NaN where there is one, or for nanmedian where there is nothing else."""
+    if not input.ndim:
+        return input.copy(), np.zeros((), np.int64)
+    if not input.shape[dim]:
+        raise empty_reduction(name, dim)
+    indices = order(input, dim)
+    size = input.shape[dim]
+    if input.dtype.kind in "iu":
+        place = np.full([1 if d == dim else n for d, n in enumerate(input.shape)], (size - 1) // 2)
+    else:
+        count = size - np.add.reduce(np.isnan(input), axis=dim, keepdims=True, dtype=np.int64)
+        place = (count - 1) // 2
+        if name == "median":
+            place = np.where(count < size, count, place)  # the first NaN
+        np.maximum(place, 0, out=place)
+    indices = np.take_along_axis(indices, place, dim)
+    values = np.take_along_axis(input, indices, dim)
+    return (values, indices) if keepdim else (values.squeeze(dim), indices.squeeze(dim))
+
+
+def _median_of_all(name, input):
+    if not input.size:
+        return np.asarray(np.nan).astype(input.dtype) if input.dtype.kind not in "iu" else _smallest(input.dtype)
+    return _median(name, input.reshape(-1), 0, False)[0]
+
+
+def _smallest(dtype):
+    return np.asarray(np.iinfo(dtype).min, dtype)
+
+
+class median_of(Op, name="median", function=False, method=False, opmath=False):
+    """The lower median of all elements."""
+
+    def check(input):
+        _refuse_kinds("median", input, "bc")
+
+    def cpu(input):
+        return _median_of_all("median", input)
+
+    def d_input(grad, input, out):
+        return ops.share_among_equals(grad, input, out, None)
+
+
+class nanmedian_of(Op, name="nanmedian", function=False, method=False, opmath=False):
+    """The lower median of all elements that are not NaN."""
+
+    def check(input):
+        _refuse_kinds("median", input, "bc")
+
+    def cpu(input):
+        return _median_of_all("nanmedian", input)
+
+    def d_input(grad, input, out):
+        return ops.share_among_equals(grad, input, out, None)
+
+
+class median_along(Op, name="median", function=False, method=False, returns=("values", "indices"), opmath=False):
+    """The lower median along one dim and its index."""
+
+    def check(input):
+        _refuse_kinds("median", input, "bc")
+
+    def cpu(input, dim: Dim, keepdim: bool = False):
+        return _median("median", input, dim, keepdim)
+
+    def d_input(grad, indices, dim, keepdim, input_shape):
+        return _selected(grad, indices, dim, keepdim, input_shape)
+
+
+class nanmedian_along(Op, name="nanmedian", function=False, method=False, returns=("values", "indices"), opmath=False):
+    """The lower median along one dim of what is not NaN, and its index."""
+
+    def check(input):
+        _refuse_kinds("median", input, "bc")
+
+    def cpu(input, dim: Dim, keepdim: bool = False):
+        return _median("nanmedian", input, dim, keepdim)
+
+    def d_input(grad, indices, dim, keepdim, input_shape):
+        return _selected(grad, indices, dim, keepdim, input_shape)
+
+
+class median(Op, has_out=False):
+    """The lower of the two medians of all elements; ``median(input, dim)`` gives (values, indices). NaN where there is
+    one.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.median(tritorch.tensor([4.0, 1.0, 3.0, 2.0]))
+        tensor(2.)
+    """
+
+    def eager(input, dim: object = None, keepdim: bool = False, *, out: object = None):
+        return ops.median_of(input) if dim is None else ops.median_along(input, dim, keepdim, out=out)
+
+
+class nanmedian(Op, has_out=False):
+    """:func:`median` of what is not NaN."""
+
+    def eager(input, dim: object = None, keepdim: bool = False, *, out: object = None):
+        return ops.nanmedian_of(input) if dim is None else ops.nanmedian_along(input, dim, keepdim, out=out)
+
+
+class mode(Op, returns=("values", "indices"), opmath=False):
+    """The most frequent element along :attr:`dim`, the smallest of several, and the index of its last occurrence.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.mode(tritorch.tensor([3, 1, 3])).values
+        tensor(3)
+    """
+
+    def check(input, dim):
+        _refuse_kinds("mode", input, "c")
+        if input.ndim and not input.shape[dim]:
+            raise empty_reduction("mode", dim)
+
+    def cpu(input, dim: Dim = -1, keepdim: bool = False):
+        if not input.ndim:
+            return input.copy(), np.zeros((), np.int64)
+        rows = np.moveaxis(comparable(input), dim, -1)
+        keys = rows
+        if rows.dtype.kind == "f" and np.isnan(rows[..., 0]).any():
+            keys = rows.copy()  # as torch's sort has it, a NaN in front stays there
+            keys[..., 0] = np.where(np.isnan(rows[..., 0]), -np.inf, rows[..., 0])
+        places = order(keys, -1)
+        ordered = at(rows, places, -1)
+        count = np.arange(rows.shape[-1])
+        fresh = np.ones(rows.shape, bool)  # where a run of equals begins
+        np.not_equal(ordered[..., 1:], ordered[..., :-1], out=fresh[..., 1:])
+        run = count - np.maximum.accumulate(count * fresh, axis=-1)  # how many of its equals precede each
+        last = run.argmax(-1, keepdims=True)
+        indices = np.moveaxis(at(places, last, -1), -1, dim)
+        values = at(input, indices, dim)
+        return (values, indices) if keepdim else (values.squeeze(dim), indices.squeeze(dim))
+
+    def d_input(grad, indices, dim, keepdim, input_shape):
+        return _selected(grad, indices, dim, keepdim, input_shape)
