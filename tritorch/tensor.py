@@ -1,5 +1,7 @@
 """A typed, strided window on storage, and its place in the graph. It knows no operator: ``_api`` adds those."""
 
+from typing import Any
+
 import numpy as np
 
 from . import _C, _print
@@ -227,7 +229,7 @@ class Tensor(_C.TensorBase):
 
     # -- out to Python and NumPy ----------------------------------------------------------------------
 
-    def item(self):
+    def item(self) -> Any:
         """The one element as a Python number.
 
         Raises:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import update_wrapper
 from numbers import Number
-from typing import Any
+from typing import Any, cast
 
 from .. import _api as tt
 from ..autograd import enable_grad
@@ -68,7 +68,7 @@ class lazy_property:
 
     def __init__(self, wrapped: Callable[[Any], Any]) -> None:
         self.wrapped = wrapped
-        update_wrapper(self, wrapped)
+        update_wrapper(cast(Any, self), wrapped)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         if instance is None:

@@ -242,10 +242,9 @@ class rot90(Op, has_out=False):
             raise RuntimeError(f"expected total dims >= 2, but got total dims = {input.ndim}")
         first, second = dims
         if first == second or abs(first - second) == input.ndim:
-            raise RuntimeError(
-                f"expected rotation dims to be different, but got dim0 = {first} and dim1 = {second}"
-            )
-        wrap_dim(first, input.ndim), wrap_dim(second, input.ndim)
+            raise RuntimeError(f"expected rotation dims to be different, but got dim0 = {first} and dim1 = {second}")
+        wrap_dim(first, input.ndim)
+        wrap_dim(second, input.ndim)
         if k % 4 == 1:
             return input.flip(second).transpose(first, second)
         if k % 4 == 2:

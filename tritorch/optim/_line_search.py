@@ -84,7 +84,7 @@ def strong_wolfe(
         low, high = min(p.t for p in bracket), max(p.t for p in bracket)
         if (high - low) * size < tolerance_change:
             break
-        t = _cubic_minimum(*bracket)
+        t = _cubic_minimum(bracket[0], bracket[1])
         margin = 0.1 * (high - low)
         if min(high - t, t - low) < margin:
             if stuck or t >= high or t <= low:  # twice near an end: step away from it

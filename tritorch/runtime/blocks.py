@@ -102,7 +102,7 @@ def rows(formula, array, plain, dtype=None):
     if array.nbytes <= LARGE:
         return formula(array, *plain)
     pieces = cuts(array.shape[0], array.nbytes // array.shape[0])
-    parts = [None] * len(pieces)
+    parts: list = [None] * len(pieces)
 
     def block(i):
         parts[i] = formula(array[pieces[i]], *plain)

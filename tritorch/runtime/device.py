@@ -74,7 +74,7 @@ class device:
         _thread.default = _thread.entered.pop()
 
 
-_KNOWN: dict[tuple[str, int | None], device] = {}
+_KNOWN: dict[tuple[Any, int | None], device] = {}
 
 
 def _make(type_: Any, index: Any) -> device:

@@ -1,7 +1,7 @@
 """Transforms of each element by itself."""
 
 import math
-from numbers import Number
+from numbers import Real
 from typing import Any
 
 from ... import _api as tt
@@ -191,7 +191,7 @@ class AffineTransform(Transform):
 
     @property
     def sign(self) -> Any:
-        if isinstance(self.scale, Number):
+        if isinstance(self.scale, Real):
             return int(self.scale > 0) - int(self.scale < 0)
         return self.scale.sign()
 
@@ -203,7 +203,7 @@ class AffineTransform(Transform):
 
     def log_abs_det_jacobian(self, x: Any, y: Any) -> Any:
         scale = self.scale
-        term = tt.full_like(x, math.log(abs(scale))) if isinstance(scale, Number) else tt.abs(scale).log()
+        term = tt.full_like(x, math.log(abs(scale))) if isinstance(scale, Real) else tt.abs(scale).log()
         shape = x.shape
         if self._event_dim:
             term = term.reshape(term.shape[: -self._event_dim] + (-1,)).sum(-1)

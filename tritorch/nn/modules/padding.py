@@ -65,7 +65,7 @@ class _ReplicationPadNd(_PadNd):
     _mode = "replicate"
 
 
-class _ZeroPadNd:
+class _ZeroPadNd(_ConstantPadNd):
     """A constant padding with 0."""
 
     def __init__(self, padding: int | tuple[int, ...]) -> None:

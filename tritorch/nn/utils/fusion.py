@@ -1,6 +1,7 @@
 """Batch norms folded into the linear maps before them, for evaluation."""
 
 import copy
+from typing import Any
 
 from ... import _api as tt
 from ...tensor import Tensor
@@ -19,7 +20,7 @@ def _check_evaluation(layer, bn: _BatchNorm) -> None:
         raise AssertionError("bn.running_mean and bn.running_var must not be None")
 
 
-def _statistics(bn: _BatchNorm) -> tuple:
+def _statistics(bn: _BatchNorm) -> tuple[Any, Any, float, Any, Any]:
     return bn.running_mean, bn.running_var, bn.eps, bn.weight, bn.bias
 
 

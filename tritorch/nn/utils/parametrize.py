@@ -5,6 +5,7 @@
 
 from contextlib import contextmanager
 from copy import deepcopy
+from typing import Any
 
 from ... import _api as tt
 from ...tensor import Tensor
@@ -61,7 +62,7 @@ def _computed(name: str) -> property:
     return property(get, set)
 
 
-def _deepcopy(self, memo):
+def _deepcopy(self: Any, memo: dict) -> Any:
     if id(self) not in memo:
         copied = memo[id(self)] = type(self).__new__(type(self))
         copied.__dict__ = deepcopy(self.__dict__, memo)
