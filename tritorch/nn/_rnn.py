@@ -1,18 +1,14 @@
-"""The loops of recurrent networks: one step of each kind, one direction over time, and the stack of layers.
+"""Recurrent networks: layers and directions; see Note [Rows of time steps] for how sequences lie in memory."""
 
-Sequences are rows of one matrix, all of time step 0 first, then all of step 1; ``sizes`` says how many rows each step
-has. In a packed sequence they fall, as short sequences end; otherwise they are all the batch size.
-"""
-
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 from .. import _api as tt
+from ..op import ops
 from ..tensor import Tensor
 from . import functional as F
 
 State = tuple[Tensor, ...]
-Step = Callable[[Tensor, State], State]
 
 
 def lstm_step(gates: Tensor, cell: Tensor) -> State:
@@ -24,12 +20,10 @@ def lstm_step(gates: Tensor, cell: Tensor) -> State:
 
 def gru_step(from_input: Tensor, from_hidden: Tensor, hidden: Tensor) -> State:
     """The next hidden state from what input and hidden state add to the three gates, ``(N, 3 H)`` each."""
-    size = hidden.size(1)
-    input_rz, input_n = from_input.split([2 * size, size], 1)
-    hidden_rz, hidden_n = from_hidden.split([2 * size, size], 1)
-    r, z = tt.sigmoid(input_rz + hidden_rz).chunk(2, 1)
-    n = tt.tanh(input_n + r * hidden_n)
-    return (n + z * (hidden - n),)
+    x_r, x_z, x_n = from_input.chunk(3, 1)
+    h_r, h_z, h_n = from_hidden.chunk(3, 1)
+    n = tt.tanh(x_n + tt.sigmoid(x_r + h_r) * h_n)
+    return (n + tt.sigmoid(x_z + h_z) * (hidden - n),)
 
 
 def rnn_step(sums: Tensor, mode: str) -> State:
@@ -37,51 +31,20 @@ def rnn_step(sums: Tensor, mode: str) -> State:
     return (tt.tanh(sums) if mode == "RNN_TANH" else tt.relu(sums),)
 
 
-def _step_of(mode: str, w_hh: Tensor, b_hh: Tensor | None, w_hr: Tensor | None) -> Step:
-    """What one time step does with the part that the input gives, in which ``b_hh`` is, but for a GRU."""
-    w_hh = w_hh.t()
-
-    def lstm(x: Tensor, state: State) -> State:
-        hidden, cell = lstm_step(tt.addmm(x, state[0], w_hh), state[1])
-        return (hidden if w_hr is None else F.linear(hidden, w_hr)), cell
-
-    def gru(x: Tensor, state: State) -> State:
-        sums = tt.mm(state[0], w_hh) if b_hh is None else tt.addmm(b_hh, state[0], w_hh)
-        return gru_step(x, sums, state[0])
-
-    def rnn(x: Tensor, state: State) -> State:
-        return rnn_step(tt.addmm(x, state[0], w_hh), mode)
-
-    return {"LSTM": lstm, "GRU": gru}.get(mode, rnn)
-
-
-def _over_time(step: Step, x: Tensor, initial: State, sizes: Sequence[int], reverse: bool) -> tuple[Tensor, State]:
-    """The hidden states of all steps, as rows, and the state after each sequence's last step."""
-    parts = x.split(list(sizes), 0)
-    outputs: list[Tensor] = [x] * len(parts)
-    ended: list[State] = []  # of sequences that are over, the shortest first
-    state = initial if not reverse else tuple(s[: sizes[-1]] for s in initial)
-    for t in reversed(range(len(parts))) if reverse else range(len(parts)):
-        running = state[0].size(0)
-        if sizes[t] < running:
-            ended.append(tuple(s[sizes[t] :] for s in state))
-            state = tuple(s[: sizes[t]] for s in state)
-        elif sizes[t] > running:
-            state = tuple(tt.cat([s, first[running : sizes[t]]]) for s, first in zip(state, initial, strict=True))
-        state = step(parts[t], state)
-        outputs[t] = state[0]
-    if ended:
-        state = tuple(tt.cat(pieces) for pieces in zip(state, *reversed(ended), strict=True))
-    return tt.cat(outputs), state
-
-
 def _direction(mode: str, x: Tensor, initial: State, weights: Sequence[Tensor], sizes, reverse: bool, has_bias: bool):
-    """One layer in one direction. One product makes the input's part of all steps."""
+    """One layer in one direction: rows of outputs, and the last states. One product makes the input's part of all."""
     w_ih, w_hh, *rest = weights
     b_ih, b_hh = rest[:2] if has_bias else (None, None)
     w_hr = rest[-1] if len(rest) % 2 else None
-    bias = b_ih if mode == "GRU" or b_ih is None else b_ih + b_hh
-    return _over_time(_step_of(mode, w_hh, b_hh, w_hr), F.linear(x, w_ih, bias), initial, sizes, reverse)
+    if mode == "GRU":
+        output, hidden, *_ = ops.gru_sequence(F.linear(x, w_ih, b_ih), *initial, w_hh, b_hh, sizes, reverse)
+        return output, (hidden,)
+    x = F.linear(x, w_ih, None if b_ih is None else b_ih + b_hh)
+    if mode == "LSTM":
+        output, hidden, cell, *_ = ops.lstm_sequence(x, *initial, w_hh, w_hr, sizes, reverse)
+        return output, (hidden, cell)
+    output, hidden = ops.rnn_sequence(x, *initial, w_hh, mode == "RNN_RELU", sizes, reverse)
+    return output, (hidden,)
 
 
 def run(
@@ -111,8 +74,7 @@ def run(
     """
     states = list(zip(*(state.unbind(0) for state in initial), strict=True))
     last: list[State] = []
-    bounds = range(0, len(weights) + 1, directions)
-    for start, stop in pairwise(bounds):
+    for start, stop in pairwise(range(0, len(weights) + 1, directions)):
         outputs = []
         for index in range(start, stop):
             output, state = _direction(mode, x, states[index], weights[index], sizes, index > start, has_bias)

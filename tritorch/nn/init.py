@@ -10,6 +10,7 @@ import warnings
 from contextlib import contextmanager
 
 from .. import _api as tt
+from .. import linalg
 from ..tensor import Tensor
 
 _FILLS = [
@@ -272,7 +273,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator=None) -> Tensor:
     columns = tensor.numel() // rows
     with tt.no_grad():
         flat = tensor.new_empty((rows, columns)).normal_(0, 1, generator=generator)
-        q, r = tt.linalg.qr(flat.t() if rows < columns else flat)
+        q, r = linalg.qr(flat.t() if rows < columns else flat)
         q = q * r.diagonal().sign()  # makes the distribution uniform over the orthogonal matrices
         if rows < columns:
             q = q.t()

@@ -8,7 +8,7 @@ from ._op import Op, ops
 class multi_head_attention_forward(Op, home="nn.functional", method=False, has_out=False):
     """Attention of :attr:`query` to :attr:`key` over ``num_heads`` parts of their projections, mixing :attr:`value`.
 
-    What :class:`tritorch.nn.MultiheadAttention` computes; its page gives the shapes, here with positions before batches.
+    What :class:`tritorch.nn.MultiheadAttention` computes; it gives the shapes, here with positions before batches.
     Masks are bool, True where attention is not paid, or added to the scores. ``static_k`` and ``static_v``,
     (batch * heads, S, head size), stand in for the projections of key and value.
 
@@ -71,8 +71,8 @@ class multi_head_attention_forward(Op, home="nn.functional", method=False, has_o
             weights = weights if batched else weights.squeeze(0)
         else:
             heads = [x.reshape(batch, num_heads, *x.shape[1:]) for x in (q, k, v)]
-            if attn_mask is not None:
-                attn_mask = attn_mask if attn_mask.shape[0] == 1 else attn_mask.reshape(batch, num_heads, -1, k.shape[1])
+            if attn_mask is not None and attn_mask.shape[0] != 1:
+                attn_mask = attn_mask.reshape(batch, num_heads, -1, k.shape[1])
             mixed = ops.scaled_dot_product_attention(*heads, attn_mask, dropout_p, is_causal)
             mixed, weights = mixed.reshape(batch * num_heads, length, -1), None
         rows = mixed.transpose(0, 1).reshape(length, batch, size)
@@ -115,9 +115,7 @@ def _check_sizes(query, key, value, size, num_heads, separate):
     if size % num_heads:
         raise AssertionError(f"embed_dim {size} not divisible by num_heads {num_heads}")
     if separate and key.shape[:2] != value.shape[:2]:
-        raise AssertionError(
-            f"key's sequence and batch dims {key.shape[:2]} do not match value's {value.shape[:2]}"
-        )
+        raise AssertionError(f"key's sequence and batch dims {key.shape[:2]} do not match value's {value.shape[:2]}")
     if not separate and key.shape != value.shape:
         raise AssertionError(f"key shape {key.shape} does not match value shape {value.shape}")
 

@@ -1,6 +1,7 @@
 """Norms that reparametrisations use."""
 
 from ... import _api as tt
+from ... import linalg
 from ...tensor import Tensor
 from .. import functional as F
 from ..modules.conv import _ConvNd
@@ -12,7 +13,7 @@ def norm_except_dim(v: Tensor, dim: int) -> Tensor:
     if dim == -1:
         return v.norm()
     others = [d for d in range(v.dim()) if d != dim]
-    return tt.linalg.vector_norm(v, 2, others, keepdim=True) if others else v.abs()
+    return linalg.vector_norm(v, 2, others, keepdim=True) if others else v.abs()
 
 
 def weight_normed(v: Tensor, g: Tensor, dim: int) -> Tensor:

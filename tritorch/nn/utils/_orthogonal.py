@@ -1,6 +1,8 @@
 """Orthogonal matrices from any matrices."""
 
 from ... import _api as tt
+from ... import linalg
+from ...dtypes import finfo
 from ...tensor import Tensor
 from ..modules.module import Module
 
@@ -10,12 +12,12 @@ MAPS = "matrix_exp", "cayley", "householder"
 def _is_orthogonal(q: Tensor) -> bool:
     rows, columns = q.size(-2), q.size(-1)
     identity = tt.eye(columns, dtype=q.dtype, device=q.device)
-    return tt.allclose(q.mH @ q, identity, atol=10.0 * rows * tt.finfo(q.dtype).eps)
+    return tt.allclose(q.mH @ q, identity, atol=10.0 * rows * finfo(q.dtype).eps)
 
 
 def _nearest(a: Tensor) -> Tensor:
     """The orthogonal factor of ``a``, in the product with a triangular matrix of positive diagonal."""
-    q, r = tt.linalg.qr(a)
+    q, r = linalg.qr(a)
     return q * r.diagonal(dim1=-2, dim2=-1).sgn().unsqueeze(-2)
 
 
@@ -52,7 +54,7 @@ class Orthogonal(Module):
             q = tt.matrix_exp(skew)
         else:
             identity = tt.eye(rows, dtype=x.dtype, device=x.device)
-            q = tt.linalg.solve(identity - 0.5 * skew, identity + 0.5 * skew)
+            q = linalg.solve(identity - 0.5 * skew, identity + 0.5 * skew)
         return q[..., :columns]
 
     @staticmethod
@@ -60,7 +62,7 @@ class Orthogonal(Module):
         """The product of reflections at the columns below the diagonal; its signs are those of the diagonal."""
         below = x.tril(diagonal=-1)
         scale = 2.0 / (1.0 + (below * below).sum(dim=-2))
-        q = tt.linalg.householder_product(below, scale)
+        q = linalg.householder_product(below, scale)
         return q * x.diagonal(dim1=-2, dim2=-1).int().unsqueeze(-2)
 
     @tt.no_grad()

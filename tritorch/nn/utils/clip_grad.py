@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from types import GeneratorType
 
 from ... import _api as tt
+from ... import linalg
 from ...tensor import Tensor
 
 __all__ = ["clip_grad_norm", "clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "get_total_norm"]
@@ -39,8 +40,8 @@ def get_total_norm(
     if not tensors:
         return tt.tensor(0.0)
     norm_type, device = float(norm_type), tensors[0].device
-    norms = [tt.linalg.vector_norm(tensor, norm_type).to(device) for tensor in tensors]
-    total = tt.linalg.vector_norm(tt.stack(norms), norm_type)
+    norms = [linalg.vector_norm(tensor, norm_type).to(device) for tensor in tensors]
+    total = linalg.vector_norm(tt.stack(norms), norm_type)
     if error_if_nonfinite and not total.isfinite():
         raise RuntimeError(
             f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so it cannot be "

@@ -1,6 +1,7 @@
 """Spectral normalization by a hook before each call."""
 
 from ... import _api as tt
+from ... import linalg
 from ...tensor import Tensor
 from ..modules.module import Module
 from ..parameter import Parameter, is_lazy
@@ -115,7 +116,7 @@ class SpectralNormLoadStateDictPreHook(_OfSpectralNorm):
             original, weight, u = state_dict[key + "_orig"], state_dict.pop(key), state_dict[key + "_u"]
             sigma = (original / weight).mean()
             matrix = as_matrix(original, self.fn.dim)
-            v = tt.linalg.pinv(matrix.t().mm(matrix)).mm(matrix.t()).mv(u)
+            v = linalg.pinv(matrix.t().mm(matrix)).mm(matrix.t()).mv(u)
             state_dict[key + "_v"] = v * (sigma / tt.dot(u, tt.mv(matrix, v)))
 
 
