@@ -37,7 +37,7 @@ void max_pool(const Windows& w, const T* in, T* out, std::int64_t* index, int th
             std::int64_t best = (w.first[0][a] * w.size[1] + w.first[1][b]) * w.size[2] + w.first[2][c];
             T value = from[best];
             over_elements(w, a, b, c, [&](std::int64_t i) {
-                if (from[i] > value || (from[i] != from[i] && value == value)) value = from[best = i];
+                if (from[i] > value || from[i] != from[i]) value = from[best = i];
             });
             out[plane * w.positions() + position] = value;
             index[plane * w.positions() + position] = best;

@@ -17,7 +17,8 @@ struct Windows {
     std::int64_t positions() const { return out[0] * out[1] * out[2]; }
 };
 
-// The largest element of each window (NaN is larger than all) and its index in the plane; the first of equals.
+// The largest element of each window and its index in the plane: the first of equals, but the last NaN, which is larger
+// than all.
 template <class T>
 void max_pool(const Windows& windows, const T* in, T* out, std::int64_t* index, int threads);
 

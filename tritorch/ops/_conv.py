@@ -79,8 +79,20 @@ def _through_floats(function):
     return run
 
 
-@_through_floats
 def forward(x, w, stride, padding, dilation, groups):
+    """(N, C, *size) by (M, C / groups, *kernel) gives (N, M, *out). Depthwise, as in torch, a weight that is not finite
+    does not meet the zeros of padding."""
+    geometry = (stride, padding, dilation, groups)
+    out = _forward(x, w, *geometry)
+    if groups > 1 and groups == x.shape[1] and any(padding) and w.dtype.kind in "fc" and not np.isfinite(w).all():
+        odd = ~np.isfinite(w)
+        met = _forward(np.ones_like(x), odd.astype(w.dtype), *geometry) != 0
+        out = np.where(met, out, _forward(x, np.where(odd, w.dtype.type(0), w), *geometry))
+    return out
+
+
+@_through_floats
+def _forward(x, w, stride, padding, dilation, groups):
     """(N, C, *size) by (M, C / groups, *kernel) gives (N, M, *out)."""
     kernel = w.shape[2:]
     out = output_size(x.shape[2:], kernel, stride, padding, dilation)

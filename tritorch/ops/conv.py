@@ -41,8 +41,8 @@ class convolution_input(Op, function=False, method=False, has_out=False):
     def cpu(output, weight, size: tuple, stride: tuple, padding: tuple, dilation: tuple, groups: int):
         return _conv.input_gradient(output, weight, size, stride, padding, dilation, groups)
 
-    def d_output(grad, weight, stride, padding, dilation, groups):
-        return ops.convolution(grad, conj(weight), stride, padding, dilation, groups)
+    def d_output(grad, output_shape, weight, stride, padding, dilation, groups):
+        return _fitted(ops.convolution(grad, conj(weight), stride, padding, dilation, groups), output_shape)
 
     def d_weight(grad, output, weight_shape, stride, padding, dilation, groups):
         return ops.convolution_weight(conj(output), grad, tuple(weight_shape[2:]), stride, padding, dilation, groups)
@@ -54,17 +54,25 @@ class convolution_weight(Op, function=False, method=False, has_out=False):
     def cpu(output, input, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple, groups: int):
         return _conv.weight_gradient(output, input, kernel, stride, padding, dilation, groups)
 
-    def d_output(grad, input, stride, padding, dilation, groups):
-        return ops.convolution(conj(input), grad, stride, padding, dilation, groups)
+    def d_output(grad, output_shape, input, stride, padding, dilation, groups):
+        return _fitted(ops.convolution(conj(input), grad, stride, padding, dilation, groups), output_shape)
 
     def d_input(grad, output, input_shape, stride, padding, dilation, groups):
         return ops.convolution_input(conj(output), grad, tuple(input_shape[2:]), stride, padding, dilation, groups)
 
 
+def _fitted(out, shape):
+    """``out`` without the positions beyond ``shape``: an input with output padding has room for one more."""
+    for dim in range(2, out.ndim):
+        if out.shape[dim] != shape[dim]:
+            out = out.narrow(dim, 0, shape[dim])
+    return out
+
+
 # -- torch's checks ------------------------------------------------------------------------------------
 
 
-def _check(name, n, input, weight, bias, stride, padding, dilation, groups, transposed=False):
+def _check_ranks(name, n, input, weight):
     if weight.ndim != n + 2:
         raise RuntimeError(f"weight should have at least three dimensions, expected {n + 2}, got {weight.ndim}" if n == 1 else
                            f"Expected {n + 2}D weight for {name}, but got weight of size: {list(weight.shape)}")  # fmt: skip
@@ -73,6 +81,10 @@ def _check(name, n, input, weight, bias, stride, padding, dilation, groups, tran
             f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {name}, but got input of size: "
             f"{list(input.shape)}"
         )
+
+
+def _check(name, n, input, weight, bias, stride, padding, dilation, groups, transposed=False):
+    _check_ranks(name, n, input, weight)
     if input.dtype is not weight.dtype:
         raise RuntimeError(
             f"Input type ({input.dtype.type_name.lower()}) and weight type ({weight.dtype.type_name.lower()}) "
@@ -131,6 +143,7 @@ def _with_bias(out, bias, n, batched):
 def _convolve(name, n, input, weight, bias, stride, padding, dilation, groups):
     stride, dilation = each(stride, n, "stride"), each(dilation, n, "dilation")
     batched = input.ndim == n + 2
+    _check_ranks(name, n, input, weight)
     if isinstance(padding, str):
         if padding not in ("same", "valid"):
             raise RuntimeError(f"Invalid padding string: '{padding}'")

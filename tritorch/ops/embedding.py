@@ -89,6 +89,8 @@ class embedding(Op, home="nn.functional", method=False, has_out=False):
         input, weight, padding_idx: object = None, max_norm: object = None, norm_type: Number = 2.0,
         scale_grad_by_freq: bool = False, sparse: bool = False,
     ):  # fmt: skip
+        if weight.ndim != 2:
+            raise RuntimeError("'weight' must be 2-D")
         rows = weight.shape[0]
         if padding_idx is None:
             padding_idx = -1

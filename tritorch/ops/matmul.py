@@ -92,8 +92,16 @@ class matmul(Op, operator="@", also="linalg.matmul"):
         if len(other_shape) == 1:
             return (conj(input).transpose(-2, -1) @ grad.unsqueeze(-1)).squeeze(-1)
         if len(other_shape) == 2 and input.ndim > 2:  # one product instead of a batch that is then summed
-            return conj(input).reshape(-1, input.shape[-1]).t() @ grad.reshape(-1, grad.shape[-1])
+            return conj(_rows(input)).t() @ _rows(grad)
         return conj(input).transpose(-2, -1) @ grad
+
+
+def _rows(x):
+    """All leading dims as one."""
+    count = 1
+    for n in x.shape[:-1]:
+        count *= n
+    return x.reshape(count, x.shape[-1])
 
 
 
@@ -133,8 +141,8 @@ class linear(Op, home="nn.functional", method=False, has_out=False):
 
     def d_weight(grad, input, weight_shape):
         if len(weight_shape) == 1:
-            return (grad.unsqueeze(-1) * input).reshape(-1, input.shape[-1]).sum(0)
-        return grad.reshape(-1, grad.shape[-1]).t() @ input.reshape(-1, input.shape[-1])
+            return _rows(grad.unsqueeze(-1) * input).sum(0)
+        return _rows(grad).t() @ _rows(input)
 
     def d_bias(grad):
         return grad

@@ -5,7 +5,7 @@ import numpy as np
 from ._op import Op, ops
 from ._schema import Number
 
-MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+MODES = ("reflect", "replicate", "circular")
 
 
 def widths(ndim, pad):
@@ -44,15 +44,27 @@ class constant_pad(Op, function=False, method=False, has_out=False):
         return ops.constant_pad(grad, tuple(-p for p in pad), 0)
 
 
+def border_index(n, pair, mode):
+    """The element of a dim of length ``n`` that each position of the padded dim shows."""
+    index = np.arange(-pair[0], n + pair[1])
+    if mode == "replicate":
+        return np.clip(index, 0, max(0, n - 1))
+    if mode == "circular":
+        return index % max(1, n)
+    index = np.abs(index)  # mirrored at the first element, then at the last
+    return np.where(index >= n, 2 * (n - 1) - index, index)
+
+
 class mirror_pad(Op, function=False, method=False, has_out=False):
-    """:attr:`input` with its own elements around it: the mode is NumPy's."""
+    """:attr:`input` with its own elements around it."""
 
     opmath = False
 
     def cpu(input, pad: tuple, mode: str):
-        pairs = widths(input.ndim, pad)
-        grown = [(max(0, a), max(0, b)) for a, b in pairs]
-        return np.pad(_cropped(input, pairs), grown, mode=mode) if input.size else _cropped(input, pairs)
+        for dim, pair in enumerate(widths(input.ndim, pad)):
+            if pair != (0, 0):
+                input = np.take(input, border_index(input.shape[dim], pair, mode), axis=dim)
+        return input
 
     def d_input(grad, input_shape, pad, mode):
         return ops.mirror_pad_backward(grad, tuple(input_shape), pad, mode)
@@ -62,14 +74,11 @@ class mirror_pad_backward(Op, function=False, method=False, has_out=False):
     """The transpose of :class:`mirror_pad`: adds every border element to the one it came from."""
 
     def cpu(grad, shape: tuple, pad: tuple, mode: str):
-        pairs = widths(len(shape), pad)
-        for dim, (n, pair) in enumerate(zip(shape, pairs, strict=True)):
+        for dim, (n, pair) in enumerate(zip(shape, widths(len(shape), pad), strict=True)):
             if pair != (0, 0):
-                grown = (max(0, pair[0]), max(0, pair[1]))
-                index = np.pad(_cropped(np.arange(n), [pair]), grown, mode=mode)
                 moved = np.moveaxis(grad, dim, 0)
                 out = np.zeros((n, *moved.shape[1:]), grad.dtype)
-                np.add.at(out, index, moved)
+                np.add.at(out, border_index(n, pair, mode), moved)
                 grad = np.moveaxis(out, 0, dim)
         return grad
 
@@ -127,7 +136,7 @@ class pad(Op, home="nn.functional", method=False, has_out=False):
         if value is not None and value != 0:
             raise ValueError(f'Padding mode "{mode}" doesn\'t take in value argument')
         _check_mirror(input, pad, mode)
-        return ops.mirror_pad(input, pad, MODES[mode])
+        return ops.mirror_pad(input, pad, mode)
 
 
 class constant_pad_nd(Op, method=False, has_out=False):

@@ -133,9 +133,7 @@ def _average(name, n, input, kernel_size, stride, padding, ceil_mode, count_incl
 
 def _adaptive_size(name, n, input, output_size):
     if input.ndim not in (n + 1, n + 2):
-        raise RuntimeError(
-            f"{name}(): Expected {n + 1}D or {n + 2}D tensor, but got {list(input.shape)}"
-        )
+        raise ValueError(f"{name}(): Expected {n + 1}D or {n + 2}D tensor, but got {list(input.shape)}")
     if any(m == 0 for m in input.shape[-n:]):
         raise RuntimeError(
             f"{name}(): Expected input to have non-zero size for non-batch dimensions, but input has sizes "
