@@ -36,6 +36,7 @@ struct Fast {
     bool user_floats;                 // 'V' was named
     Loop loops[NPY_NTYPES_LEGACY];    // by type number of the (equal) inputs
     bool constant;                    // the result has no gradient: a comparison
+    int numbers;                      // by bit: the inputs that may be Python numbers
     Recipe* recipe;                   // owned; without one, what must be recorded is not plain
 
     PyObject* object() const { return reinterpret_cast<PyObject*>(ufunc); }
@@ -50,10 +51,10 @@ bool all_equal(const char* types, int count, int type_num) {
 PyObject* fast_new(PyTypeObject* type, PyObject* args, PyObject* keywords) {
     PyObject* ufunc;
     const char* kinds;
-    int bool_out = 0;
-    static const char* names[] = {"ufunc", "kinds", "bool_out", nullptr};
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O!s|p:Fast", const_cast<char**>(names), &PyUFunc_Type,
-                                     &ufunc, &kinds, &bool_out))
+    int bool_out = 0, numbers = 3;
+    static const char* names[] = {"ufunc", "kinds", "bool_out", "numbers", nullptr};
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O!s|pi:Fast", const_cast<char**>(names), &PyUFunc_Type,
+                                     &ufunc, &kinds, &bool_out, &numbers))
         return nullptr;
     auto* info = reinterpret_cast<PyUFuncObject*>(ufunc);
     if (info->nin > 2 || info->nout != 1 || info->core_enabled) {
@@ -65,6 +66,7 @@ PyObject* fast_new(PyTypeObject* type, PyObject* args, PyObject* keywords) {
     if (!self) return nullptr;
     self->ufunc = reinterpret_cast<PyUFuncObject*>(Py_NewRef(ufunc));
     self->constant = bool_out;
+    self->numbers = numbers;
     self->user_floats = std::strchr(kinds, 'V') != nullptr;
     for (int type_num = 0; type_num < NPY_NTYPES_LEGACY; ++type_num) {
         if (!PyTypeNum_ISBOOL(type_num) && !PyTypeNum_ISNUMBER(type_num)) continue;
@@ -110,8 +112,9 @@ PyMethodDef methods[] = {{"record", fast_record, METH_VARARGS,
 
 PyType_Slot slots[] = {
     {Py_tp_doc,
-     const_cast<char*>("Fast(ufunc, kinds, bool_out=False)\n\nA ufunc for fast1 and fast2: `kinds` names the "
-                       "NumPy kinds for which a call on equal dtypes is exactly torch's.")},
+     const_cast<char*>(
+         "Fast(ufunc, kinds, bool_out=False, numbers=3)\n\nA ufunc for fast1 and fast2: `kinds` names the "
+         "NumPy kinds for which a call on equal dtypes is exactly torch's.")},
     {Py_tp_new, reinterpret_cast<void*>(fast_new)},
     {Py_tp_dealloc, reinterpret_cast<void*>(fast_dealloc)},
     {Py_tp_methods, methods},
@@ -210,7 +213,8 @@ PyObject* through_ufunc(const Fast* fast, PyObject* const* arrays, int count) {
     {
         const NumpyContext context;
         if (context) {
-            result = unless_killed([&] { return PyObject_Vectorcall(fast->object(), arrays, count, nullptr); });
+            result =
+                unless_killed([&] { return PyObject_Vectorcall(fast->object(), arrays, count, nullptr); });
         }
     }
     if (result) return wrap_any(result);
@@ -344,8 +348,10 @@ PyObject* fast2(PyObject*, PyObject* const* args, Py_ssize_t count) {
     PyArrayObject* b = plain_array(fast, args[2]);
     PyObject* result = Py_None;
     if (a && b) result = tensor_with_tensor(fast, a, b);
-    else if (a && !is_tensor(args[2])) result = tensor_with_number(fast, a, args[2], false);
-    else if (b && !is_tensor(args[1])) result = tensor_with_number(fast, b, args[1], true);
+    else if (a && (fast->numbers & 2) && !is_tensor(args[2]))
+        result = tensor_with_number(fast, a, args[2], false);
+    else if (b && (fast->numbers & 1) && !is_tensor(args[1]))
+        result = tensor_with_number(fast, b, args[1], true);
     else Py_RETURN_NONE;
     return recording ? recorded(fast, result, args + 1, 2) : result;
 }
@@ -377,7 +383,8 @@ PyObject* fast_into(PyObject*, PyObject* const* args, Py_ssize_t count) {
                 !may_write_over(a, b))
                 Py_RETURN_NONE;
             in[1] = run_of(b, false);
-        } else if (is_tensor(args[2]) || !store_number(element, PyArray_TYPE(a), args[2])) {
+        } else if (is_tensor(args[2]) || !(fast->numbers & 2) ||
+                   !store_number(element, PyArray_TYPE(a), args[2])) {
             Py_RETURN_NONE;
         }
     }

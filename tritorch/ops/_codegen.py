@@ -41,6 +41,7 @@ OPERATORS = {  # Python's operator -> its method, reflected, in-place
     "[]": ("__getitem__", None, None),
     "[]=": ("__setitem__", None, None),
 }
+LEGACY = {"__div__": "__truediv__", "__rdiv__": "__rtruediv__", "__idiv__": "__itruediv__"}  # Python 2's, as in torch
 NUMPY_NAMES = {"dim": "axis", "keepdim": "keepdims"}  # torch takes NumPy's names for these two
 
 
@@ -111,7 +112,8 @@ def _scope(cls):
         **{f"_{a.name}": a.default for a in cls.public_args() if a.default is not MISSING},
     }
     if cls.ufunc is not None:
-        scope["FAST"] = _C.Fast(cls.ufunc, cls.kinds, cls.result == "bool")
+        numbers = sum(1 << i for i, a in enumerate(a for a in cls.args if a.is_tensor) if a.name in cls.numbers.split())
+        scope["FAST"] = _C.Fast(cls.ufunc, cls.kinds, cls.result == "bool", numbers)
     if cls.derivatives:
         scope["OPB"] = _C.OpBackward(node_name(cls.short), _backward(cls))
         recipe = _recipe(cls) if cls.ufunc is not None else None
@@ -301,6 +303,8 @@ def _inplace(cls):
         if first in _saved(cls):  # the write destroys what the derivative needs
             users = " or ".join(f"needs_grad({u})" for u in dict.fromkeys(_saved(cls)[first]))
             lines.append(f"    original = {first}.clone() if {users} else {first}")
+        for other in _others_saved(cls):
+            lines.append(f"    kept_{other} = unwritten({other}, {first}) if recording else {other}")
     if own:
         lines += [f"    refuse_overlap(a_{first})", _run(cls)[0].replace("LOOP", "LOOP_"), f"    bump({first})"]
     elif cls.rebinds:
@@ -334,6 +338,11 @@ def _saved(cls):
     if cls.returns and _materialized(cls):
         saved["_metas"] = _targets(cls)
     return saved
+
+
+def _others_saved(cls):
+    """The tensors beside the first that a node saves: in place, they may be the memory that is written."""
+    return [a.name for a in cls.args[1:] if a.role == "tensor" and a.name in _saved(cls)]
 
 
 def _recipe(cls):
@@ -389,6 +398,8 @@ def _record(cls, how, out):
             value = f"shapes_of({source})" if _is_list(cls, source) else f"shape_of({source})"
         else:
             value = "original" if inplace and name == first else name
+            if inplace and name in _others_saved(cls):
+                value = f"kept_{name}"
         tensor_like = name in tensors or name == "out" or name in cls.returns
         if tensor_like and not single and len(set(users)) < len(targets):
             value = f"({value} if {' or '.join(f'needs_grad({u})' for u in dict.fromkeys(users))} else None)"
@@ -459,7 +470,8 @@ def _dunders(cls):
         forms[reflected] = ([], "CALL(other, input)")
     if inplace and cls.inplace:
         forms[inplace] = ([], "CALL_(input, other)")
-    return {name: _later(cls, name, _dunder(name, *form)) for name, form in forms.items()}
+    made = {name: _later(cls, name, _dunder(name, *form)) for name, form in forms.items()}
+    return {**made, **{old: made[name] for old, name in LEGACY.items() if name in made}}
 
 
 def _dunder(name, head, call):

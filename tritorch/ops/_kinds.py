@@ -6,6 +6,7 @@ import numpy as np
 
 from ..dtypes import from_numpy as dtype_of
 from ..dtypes import get_default_dtype, number_dtype, result_dtype
+from ..errors import invalid_combination
 from ..runtime import blocks
 from ..shape import broadcast
 from ._op import FLOAT32, Op, is_half, narrowed
@@ -40,6 +41,15 @@ def as_array(x, dtype, wrap):
         return np.asarray(x).astype(dtype) if wrap else np.asarray(x)
 
 
+NUMBERS_AS_TENSORS = {"add", "sub", "mul", "div", "true_divide", "floor_divide"}  # f(2, 3) gives a tensor
+
+
+def check_some_tensor(name, operands):
+    """torch's TypeError where all operands are numbers."""
+    if not any(isinstance(x, np.ndarray) for x in operands):
+        raise invalid_combination(name, operands, {}, ["(Tensor input, Tensor other, *, Tensor out = None)"])
+
+
 class Elementwise(Op, kind=True):
     """One output element from one element of each operand, with broadcasting and torch's promotion.
 
@@ -66,9 +76,12 @@ class Elementwise(Op, kind=True):
         defaults = tuple(a.default for a in cls.args if not a.is_tensor)
         count = sum(a.is_tensor for a in cls.args)
         kept = [i for i, a in enumerate(cls.args) if a.name in cls.keep.split()]
+        lone_numbers = cls.short in NUMBERS_AS_TENSORS
 
         def loop(*args):
             operands = args[:count]
+            if operands[0].__class__ is not np.ndarray and not lone_numbers:
+                check_some_tensor(cls.short, operands)
             kind = promoted([x for i, x in enumerate(operands) if i not in kept and x is not None])
             if only and kind.kind not in only:
                 raise NotImplementedError(f"\"{kernel}\" not implemented for '{kind.type_name}'")

@@ -93,7 +93,7 @@ class sub(
         return -grad if alpha == 1 else grad * conj(-alpha)
 
 
-class rsub(Op, method=False, numbers="input other", has_out=False):
+class rsub(Op, method=False, numbers="other", has_out=False):
     """:attr:`other` minus ``alpha`` times :attr:`input`.
 
     Example:
