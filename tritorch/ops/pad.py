@@ -49,8 +49,9 @@ def border_index(n, pair, mode):
     index = np.arange(-pair[0], n + pair[1])
     if mode == "replicate":
         return np.clip(index, 0, max(0, n - 1))
-    if mode == "circular":
-        return index % max(1, n)
+    if mode == "circular":  # negative widths crop before the rest is repeated
+        first, last = max(0, -pair[0]), n - max(0, -pair[1])
+        return first + (index - first) % max(1, last - first)
     index = np.abs(index)  # mirrored at the first element, then at the last
     return np.where(index >= n, 2 * (n - 1) - index, index)
 
