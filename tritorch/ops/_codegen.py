@@ -58,7 +58,7 @@ def build(cls):
 
 
 def _stub(*args, **kwargs):
-    return _write()(*args, **kwargs)  # noqa: F821 - in the globals of the form
+    return _write()(*args, **kwargs)  # noqa: F821 # pyright: ignore - in the globals of the form
 
 
 def _later(cls, name, lines):

@@ -18,7 +18,7 @@ from ..runtime.blocks import get_num_threads
 __all__ = ["Formula", "Update"]
 
 # The instructions of csrc/blockwise/program.h, in its order.
-_CODES: tuple[str, ...] = (
+_CODES: list[str] = (
     "copy fill add add_scalar mul mul_scalar div div_scalar lerp addcmul addcdiv sqrt abs neg sign maximum clamp "
     "gt lt eq masked_fill affine decay"
 ).split()

@@ -192,7 +192,7 @@ class AffineTransform(Transform):
     @property
     def sign(self) -> Any:
         if isinstance(self.scale, Real):
-            return int(self.scale > 0) - int(self.scale < 0)
+            return int(math.copysign(1, self.scale)) if self.scale else 0
         return self.scale.sign()
 
     def _call(self, x: Any) -> Any:

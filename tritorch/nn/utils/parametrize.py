@@ -64,7 +64,7 @@ def _computed(name: str) -> property:
 
 def _deepcopy(self: Any, memo: dict) -> Any:
     if id(self) not in memo:
-        copied = memo[id(self)] = type(self).__new__(type(self))
+        copied = memo[id(self)] = self.__new__(type(self))
         copied.__dict__ = deepcopy(self.__dict__, memo)
     return memo[id(self)]
 
