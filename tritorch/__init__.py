@@ -16,6 +16,7 @@ from . import (
     distributed,
     distributions,
     fft,
+    func,
     jit,
     linalg,
     masked,

@@ -15,7 +15,7 @@ __all__ = [
     "is_complex", "is_floating_point", "is_inference", "is_nonzero", "is_storage", "is_warn_always_enabled", "nan",
     "newaxis", "numel", "pi", "promote_types", "result_type", "set_default_device", "set_default_dtype",
     "set_default_tensor_type", "set_float32_matmul_precision", "get_float32_matmul_precision", "set_num_interop_threads",
-    "set_num_threads", "set_printoptions", "typename", "use_deterministic_algorithms",
+    "set_num_threads", "set_printoptions", "use_deterministic_algorithms",
 ]  # fmt: skip
 
 e, inf, nan, pi, newaxis = math.e, math.inf, math.nan, math.pi, None
@@ -69,14 +69,6 @@ def is_storage(obj):
 def numel(input):
     """The number of elements."""
     return input.numel()
-
-
-def typename(obj):
-    """The name of an object's type: a tensor's, ``tritorch.FloatTensor``."""
-    if isinstance(obj, Tensor):
-        return obj.type_name()
-    kind = type(obj)
-    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 _settings = {"deterministic": True, "precision": "highest", "interop": 1}

@@ -6,8 +6,8 @@ import pytest
 
 import tritorch
 from tritorch import nn
+from tritorch.func import functional_call
 from tritorch.nn import utils
-from tritorch.nn.utils.stateless import _functional_call
 
 
 def with_grad(*values):
@@ -127,32 +127,32 @@ def test_spectral_norm(make):
         utils.remove_spectral_norm(layer)
 
 
-def test_functional_call():
+def testfunctional_call():
     net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
     own = net[0].weight
     weight = tritorch.zeros(2, 2, requires_grad=True)
-    output = _functional_call(net, {"0.weight": weight}, tritorch.randn(4, 2))
+    output = functional_call(net, {"0.weight": weight}, tritorch.randn(4, 2))
     output.pow(2).sum().backward()
     assert weight.grad is not None and own.grad is None and net[0].weight is own
     with pytest.raises(ZeroDivisionError):
         net.register_forward_pre_hook(lambda module, args: 1 / 0)
-        _functional_call(net, {"0.weight": weight}, tritorch.randn(4, 2))
+        functional_call(net, {"0.weight": weight}, tritorch.randn(4, 2))
     assert net[0].weight is own
     with pytest.raises(RuntimeError, match=r"Unexpected key\(s\): 'x'"):
-        _functional_call(net, {"x": weight}, strict=True)
+        functional_call(net, {"x": weight}, strict=True)
     with pytest.raises(AttributeError):
-        _functional_call(net, {"0.x": weight})
+        functional_call(net, {"0.x": weight})
 
 
 def test_functional_call_of_tied_weights():
     net = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Linear(2, 2, bias=False))
     net[1].weight = net[0].weight
     x, double = tritorch.ones(1, 2), 2 * tritorch.eye(2)
-    assert _functional_call(net, {"0.weight": double}, x).tolist() == [[4, 4]]
-    untied = _functional_call(net, {"0.weight": double}, x, tie_weights=False)
+    assert functional_call(net, {"0.weight": double}, x).tolist() == [[4, 4]]
+    untied = functional_call(net, {"0.weight": double}, x, tie_weights=False)
     assert close(untied, 2 * net[1](x))
     with pytest.raises(ValueError, match="which are tied"):
-        _functional_call(net, {"0.weight": double, "1.weight": double.clone()}, x)
+        functional_call(net, {"0.weight": double, "1.weight": double.clone()}, x)
 
 
 def test_wrappers_hand_through():

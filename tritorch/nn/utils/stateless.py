@@ -68,7 +68,7 @@ def _reparametrized(module: Module, tensors: dict[str, Tensor]):
             _swap(module, path, own[path])
 
 
-def _functional_call(
+def call_with(
     module: Module,
     parameters_and_buffers: dict[str, Tensor],
     args=None,
@@ -77,7 +77,7 @@ def _functional_call(
     tie_weights: bool = True,
     strict: bool = False,
 ):
-    """What :func:`tritorch.func.functional_call` does.
+    """Calls a module with other parameters and buffers; :func:`tritorch.func.functional_call` is its public name.
 
     Args:
         module (Module): what to call.
@@ -86,6 +86,13 @@ def _functional_call(
         kwargs (dict, optional): the keyword arguments.
         tie_weights (bool): put a tensor in all places that share one in the module. Default: ``True``
         strict (bool): raise RuntimeError unless there is a tensor for every path, and no other. Default: ``False``
+
+    Example::
+
+        >>> import tritorch
+        >>> layer = tritorch.nn.Linear(2, 1, bias=False)
+        >>> tritorch.func.functional_call(layer, {"weight": tritorch.ones(1, 2)}, tritorch.ones(2))
+        tensor([2.])
     """
     if isinstance(module, DataParallel):
         raise RuntimeError("The stateless API can't be used with nn.DataParallel module")
@@ -99,20 +106,11 @@ def _functional_call(
 
 
 def functional_call(module: Module, parameters_and_buffers: dict[str, Tensor], args=None, kwargs=None, **options):
-    """Deprecated name of :func:`tritorch.func.functional_call`, with the same arguments.
-
-    Example::
-
-        >>> import tritorch
-        >>> from tritorch.nn.utils.stateless import functional_call
-        >>> layer = tritorch.nn.Linear(2, 1, bias=False)
-        >>> functional_call(layer, {"weight": tritorch.ones(1, 2)}, tritorch.ones(2))
-        tensor([2.])
-    """
+    """Deprecated name of :func:`tritorch.func.functional_call`, with the same arguments."""
     warnings.warn(
         "`torch.nn.utils.stateless.functional_call` is deprecated as of PyTorch 2.0 and will be removed in a future "
         "version of PyTorch. Please use `torch.func.functional_call` instead which is a drop-in replacement.",
         FutureWarning,
         stacklevel=2,
     )
-    return _functional_call(module, parameters_and_buffers, args, kwargs, **options)
+    return call_with(module, parameters_and_buffers, args, kwargs, **options)
