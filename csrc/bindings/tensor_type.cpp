@@ -107,7 +107,10 @@ PyObject* get_device(PyObject* self, void*) {
                                           : PyObject_GetAttrString(array, "device");
 }
 
-PyObject* get_is_leaf(PyObject* self, void*) { return PyBool_FromLong(is_leaf(as_tensor(self))); }
+PyObject* get_is_leaf(PyObject* self, void*) {
+    const autograd::Node* node = grad_fn_of(as_tensor(self));  // as in torch, brings a view up to date
+    return !node && PyErr_Occurred() ? nullptr : PyBool_FromLong(!node);
+}
 
 PyObject* get_retains_grad(PyObject* self, void*) {
     const AutogradMeta* meta = as_tensor(self)->meta;
@@ -264,6 +267,14 @@ PyObject* python_bump(PyObject*, PyObject* tensor) {
     Py_RETURN_NONE;
 }
 
+// Of tensors whose storage nobody shares, either counter may not be there yet.
+PyObject* shares_version(PyObject*, PyObject* const* args, Py_ssize_t count) {
+    if (count != 2 || !is_tensor(args[0]) || !is_tensor(args[1]))
+        return PyErr_Format(PyExc_TypeError, "shares_version(tensor, tensor)");
+    const Version *a = as_tensor(args[0])->version, *b = as_tensor(args[1])->version;
+    return PyBool_FromLong(args[0] == args[1] || (a && a == b));
+}
+
 bool any_requires_grad(PyObject* const* items, Py_ssize_t count) {
     for (Py_ssize_t i = 0; i < count; ++i) {
         PyObject* item = items[i];
@@ -307,6 +318,8 @@ PyMethodDef functions[] = {
     {"alias_data", python_alias_data, METH_O,
      "alias_data(tensor)\n\nThe same array with a version of its own."},
     {"bump", python_bump, METH_O, "bump(tensor)\n\nCounts a write."},
+    {"shares_version", method(shares_version), METH_FASTCALL,
+     "shares_version(a, b)\n\nWhether a write to one is a write to the other."},
     {"needs_grad", method(needs_grad), METH_FASTCALL,
      "needs_grad(*args)\n\nWhether an operator on these (tensors, or lists of them) must be recorded."},
     {"is_grad_enabled", is_grad_enabled, METH_NOARGS, "Whether this thread records operators."},

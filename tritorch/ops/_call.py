@@ -37,6 +37,7 @@ __all__ = [
     "shapes_of",
     "size_args",
     "tensor_list",
+    "unwritten",
     "wrap_dim",
     "wrap_dims",
     "write_out",
@@ -167,6 +168,11 @@ def assign(target, value, name):
         np.copyto(array, value, casting="unsafe")
     _C.bump(target)
     return target
+
+
+def unwritten(tensor, target):
+    """What a node saves of an operand of an in-place form: a copy, if writing ``target`` writes it too."""
+    return tensor.clone() if isinstance(tensor, TensorBase) and _C.shares_version(tensor, target) else tensor
 
 
 def assign_tensor(target, value, name):
