@@ -256,7 +256,7 @@ def _function(cls):
 def _eager(cls):
     extra = (["out"] if cls.has_out else []) + _numpy_names(cls)
     lines = [f"def {cls.short}({_signature(cls, *extra)}):", *_aliases(cls)]
-    lines += [line for line in _bind_eager(cls)]
+    lines += _bind_eager(cls)
     call = f"LOOP({', '.join(f'{a.name}={a.name}' if a.keyword_only else a.name for a in cls.args)})"
     if cls.returns:
         call = f"RETURNS(*{call})"

@@ -8,7 +8,7 @@ differentiated) go through the formula as it stands, operator by operator.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import _C
@@ -18,7 +18,7 @@ from ..runtime.blocks import get_num_threads
 __all__ = ["Formula", "Update"]
 
 # The instructions of csrc/blockwise/program.h, in its order.
-_CODES: list[str] = (
+_CODES: Sequence[str] = (
     "copy fill add add_scalar mul mul_scalar div div_scalar lerp addcmul addcdiv sqrt abs neg sign maximum clamp "
     "gt lt eq masked_fill affine decay"
 ).split()
