@@ -78,7 +78,7 @@ void record_inplace(PyObject* const* args, Py_ssize_t count) {
         tensor->requires_grad = true;
         if (!grad_fn_of(tensor)) throw CarriedError();
     }
-    if (node->saved.save(args[3], args[1], role) < 0) throw CarriedError();
+    if (node->saved.save(args[3], args[1], role, tensor->version) < 0) throw CarriedError();
 }
 
 // torch's check_inplace, before a write to a tensor while grad mode is on.

@@ -61,7 +61,7 @@ SavedVariable::Extra& SavedVariable::extra() {
     return *extra_;
 }
 
-int SavedVariable::save(TensorObject* tensor, Role role) {
+int SavedVariable::save(TensorObject* tensor, Role role, const Version* written) {
     if (tensor->inference) {
         PyErr_SetString(
             PyExc_RuntimeError,
@@ -72,6 +72,7 @@ int SavedVariable::save(TensorObject* tensor, Role role) {
         return -1;
     }
     saved_version_ = version_value(tensor);
+    if (written && role == Role::input && tensor->version == written) --saved_version_;
     requires_grad_ = requires_grad_of(tensor);
     output_nr_ = tensor->meta ? tensor->meta->output_nr : 0;
     original_ = role == Role::input || (role == Role::output && is_leaf(tensor));

@@ -29,8 +29,9 @@ class SavedVariable {
     SavedVariable& operator=(SavedVariable&&) noexcept;
     ~SavedVariable();
 
-    // Keeps `tensor`, after the history of an output has been set. -1 with an error set.
-    int save(TensorObject* tensor, Role role);
+    // Keeps `tensor`, after the history of an output has been set. Where the operator wrote to the storage that counts
+    // in `written`, an input on it is no more what the operator saw: unpacking it will fail. -1 with an error set.
+    int save(TensorObject* tensor, Role role, const Version* written = nullptr);
     // The tensor (new reference), or null with an error set: released, or written since. `saved_for` is the
     // node that made the output.
     PyObject* unpack(autograd::Node* saved_for);
@@ -74,7 +75,7 @@ class SavedTuple {
   public:
     // Those that are `outs`, or among them where that is a tuple or list, are kept in the role `of_outs`,
     // others as inputs. -1 with an error set.
-    int save(PyObject* tuple, PyObject* outs, SavedVariable::Role of_outs);
+    int save(PyObject* tuple, PyObject* outs, SavedVariable::Role of_outs, const Version* written = nullptr);
     // The tuple again (new reference), or null with an error set.
     PyObject* unpack(autograd::Node* saved_for);
     // Item i alone: `_saved_<name>` of a node.

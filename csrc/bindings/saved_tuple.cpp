@@ -23,11 +23,12 @@ bool has_tensor(PyObject* sequence) {
     return false;
 }
 
-int save_item(SavedItem& item, PyObject* object, PyObject* outs, Role of_outs, bool& has_tensors) {
+int save_item(SavedItem& item, PyObject* object, PyObject* outs, Role of_outs, const Version* written,
+              bool& has_tensors) {
     if (is_tensor(object)) {
         item.kind = SavedItem::Kind::tensor;
         has_tensors = true;
-        return item.tensor.save(as_tensor(object), is_among(object, outs) ? of_outs : Role::input);
+        return item.tensor.save(as_tensor(object), is_among(object, outs) ? of_outs : Role::input, written);
     }
     if (!is_sequence(object) || !has_tensor(object)) {
         item.object = Ref::share(object);
@@ -38,7 +39,8 @@ int save_item(SavedItem& item, PyObject* object, PyObject* outs, Role of_outs, b
     item.length = PySequence_Fast_GET_SIZE(object);
     item.nested = std::make_unique<SavedItem[]>(item.length);
     for (Py_ssize_t i = 0; i < item.length; ++i)
-        if (save_item(item.nested[i], PySequence_Fast_GET_ITEM(object, i), outs, of_outs, has_tensors) < 0)
+        if (save_item(item.nested[i], PySequence_Fast_GET_ITEM(object, i), outs, of_outs, written,
+                      has_tensors) < 0)
             return -1;
     return 0;
 }
@@ -75,11 +77,11 @@ int traverse_one(const SavedItem& item, visitproc visit, void* arg) {
 
 }  // namespace
 
-int SavedTuple::save(PyObject* tuple, PyObject* outs, Role of_outs) {
+int SavedTuple::save(PyObject* tuple, PyObject* outs, Role of_outs, const Version* written) {
     const auto count = static_cast<uint32_t>(PyTuple_GET_SIZE(tuple));
     items_.resize(count);
     for (uint32_t i = 0; i < count; ++i)
-        if (save_item(items_[i], PyTuple_GET_ITEM(tuple, i), outs, of_outs, has_tensors_) < 0) return -1;
+        if (save_item(items_[i], PyTuple_GET_ITEM(tuple, i), outs, of_outs, written, has_tensors_) < 0) return -1;
     return 0;
 }
 

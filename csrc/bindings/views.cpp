@@ -7,6 +7,7 @@
 // whose history the write has rebased, and takes that result's grad_fn. Where a view may not be written at
 // all, check_view_write() says so.
 #include "backend.h"
+#include "node.h"
 #include "numpy.h"
 #include "tensor.h"
 
@@ -85,11 +86,12 @@ int rebuild_history(TensorObject* view) {
     }
     autograd::Node* producer = grad_fn_of(as_tensor(again.get()));
     if (!producer && PyErr_Occurred()) return -1;
-    AutogradMeta& meta = *view->meta;
-    const autograd::NodePtr old = std::exchange(meta.grad_fn, autograd::NodePtr(producer));
-    meta.output_nr = producer ? as_tensor(again.get())->meta->output_nr : 0;
-    meta.view.attr_version = version_value(view);
-    view->requires_grad = producer != nullptr;
+    if (producer) {
+        rebase_history(view, autograd::NodePtr(producer), as_tensor(again.get())->meta->output_nr);
+    } else {  // the base has been detached meanwhile
+        clear_history(view);
+        view->meta->view.attr_version = version_value(view);
+    }
     return 0;
 }
 
@@ -104,7 +106,7 @@ autograd::Node* grad_fn_of(TensorObject* tensor) {
     AutogradMeta* meta = tensor->meta;
     if (!meta) return nullptr;
     if (meta->view.base && meta->view.attr_version != version_value(tensor) &&
-        (meta->grad_fn || requires_grad_of(tensor)) && rebuild_history(tensor) < 0)
+        (meta->grad_fn || as_tensor(meta->view.base.get())->requires_grad) && rebuild_history(tensor) < 0)
         return nullptr;
     return meta->grad_fn.get();
 }
