@@ -1,9 +1,13 @@
 """Tensors out of Python's and NumPy's data."""
 
+import functools
+import math
+
 import numpy as np
 
 from . import _C, dtypes
 from .dtypes import as_dtype, from_python
+from .errors import cpp_name
 from .runtime.device import device as Device
 from .runtime.device import get_default_device
 from .tensor import Tensor
@@ -96,7 +100,9 @@ def _array_of(data, kind, copy):
         array = np.asarray(data)
         dtypes.from_numpy(array.dtype)
     elif isinstance(data, (bool, int, float, complex)):
-        return np.asarray(data, (kind or from_python(type(data) if type(data) in _PY else _base(data))).np)
+        if isinstance(data, int) and not -(2**63) <= data < 2**64:
+            raise RuntimeError("Overflow when unpacking long long")
+        return number_array(data, (kind or from_python(type(data) if type(data) in _PY else _base(data))).np)
     elif not isinstance(data, (list, tuple)) and hasattr(data, "__array__"):
         array = np.asarray(data)
     elif isinstance(data, (list, tuple, range)):
@@ -106,6 +112,53 @@ def _array_of(data, kind, copy):
     if kind is not None and array.dtype != kind.np:
         return array.astype(kind.np)
     return array.copy() if copy else array
+
+
+def number_array(value, kind):
+    """A Python number as a 0-dim array of a NumPy dtype.
+
+    Raises:
+        RuntimeError: ``value cannot be converted to type int8_t without overflow``.
+    """
+    made = _converted(value, kind)
+    if made is None:
+        raise RuntimeError(f"value cannot be converted to type {_stored_name(kind)} without overflow")
+    return np.asarray(made, kind)
+
+
+def _stored_name(kind):
+    fixed = {"int8": "int8_t", "uint8": "uint8_t", "int16": "short", "int64": "int64_t"}
+    return fixed.get(kind.name) or cpp_name(dtypes.from_numpy(kind))
+
+
+def _converted(value, kind):
+    if kind.kind == "c":
+        return value
+    if isinstance(value, complex):
+        if value.imag:
+            return None
+        value = value.real
+    if kind.kind == "b":
+        return bool(value)
+    if kind.kind in "iu":
+        if isinstance(value, float) and not math.isfinite(value):
+            return None
+        least, most = _limits(kind)
+        if not (least or -most) <= value <= most:
+            return None
+        whole = int(value)
+        return whole if whole >= least else whole + most + 1  # an unsigned type wraps
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 2**63:
+        value = float(value)
+    if isinstance(value, float) and math.isfinite(value) and abs(value) > _limits(kind)[1]:
+        return None
+    return value
+
+
+@functools.cache
+def _limits(kind):
+    limits = (dtypes.iinfo if kind.kind in "iu" else dtypes.finfo)(dtypes.from_numpy(kind))
+    return limits.min, limits.max
 
 
 _PY = (bool, int, float, complex)

@@ -23,6 +23,8 @@ struct Add {
     static T apply(T a, T b) {
         return static_cast<T>(a + b);
     }
+};
+struct Either {  // the sum of bools, which C++ cannot tell from bytes
     static npy_bool apply(npy_bool a, npy_bool b) { return a | b; }
 };
 struct Multiply {
@@ -90,7 +92,7 @@ Loop any_loop(int type) {
 }
 
 Loop loop_for(const char* name, int type) {
-    if (!std::strcmp(name, "add")) return any_loop<Add>(type);
+    if (!std::strcmp(name, "add")) return type == NPY_BOOL ? combine<Either, npy_bool> : any_loop<Add>(type);
     if (!std::strcmp(name, "multiply")) return any_loop<Multiply>(type);
     if (!std::strcmp(name, "maximum")) return real_loop<Largest>(type);
     if (!std::strcmp(name, "minimum")) return real_loop<Smallest>(type);

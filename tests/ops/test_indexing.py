@@ -75,7 +75,11 @@ def test_a_mask_counts_for_its_dims():
         (slice(None, None, 0), ValueError, "slice step cannot be zero"),
         (1.0, IndexError, "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid"),
         ([7], IndexError, "index 7 is out of bounds for dimension 0 with size 3"),
-        (([0, 1], [0, 1, 2]), IndexError, "shape mismatch: indexing tensors could not be broadcast together with shapes"),
+        (
+            ([0, 1], [0, 1, 2]),
+            IndexError,
+            "shape mismatch: indexing tensors could not be broadcast together with shapes",
+        ),
         (
             [True, False],
             IndexError,
@@ -113,7 +117,7 @@ def test_writing_converts_numbers_as_torch_does():
     assert x.tolist() == [1, 0]
     with pytest.raises(RuntimeError, match="value cannot be converted to type int8_t without overflow"):
         x.char()[0] = 300
-    with pytest.raises(TypeError, match="can't assign a list to a tritorch.IntTensor"):
+    with pytest.raises(TypeError, match=r"can't assign a list to a tritorch\.IntTensor"):
         x[0] = [1]
 
 

@@ -9,6 +9,7 @@ from .. import _factory
 from .._C import TensorBase, combine_rows, window
 from ..runtime.storage import owner
 from ..shape import MAX_DIMS, broadcast
+from ._op import is_half
 
 ALL = slice(None)
 NEW_DIM = [(*(ALL,) * dim, None) for dim in range(MAX_DIMS)]  # the index that puts in a dim
@@ -71,9 +72,9 @@ def _items(index):
     if not any(i is None or i is Ellipsis or isinstance(i, _NESTED) for i in index):
         return (index,)
     warnings.warn(
-        "Using a non-tuple sequence for multidimensional indexing is deprecated and will be changed in pytorch 2.9; use "
-        "x[tuple(seq)] instead of x[seq]. In pytorch 2.9 this will be interpreted as tensor index, x[torch.tensor(seq)], "
-        "which will result either in an error or a different result",
+        "Using a non-tuple sequence for multidimensional indexing is deprecated and will be changed in pytorch 2.9; "
+        "use x[tuple(seq)] instead of x[seq]. In pytorch 2.9 this will be interpreted as tensor index, "
+        "x[torch.tensor(seq)], which will result either in an error or a different result",
         UserWarning,
         stacklevel=5,
     )
@@ -217,6 +218,11 @@ def _take(array, index, dim, whole):
 def combine_at(out, dim, index, values, name="add"):
     """``out[..., index[i], ...] = name(it, values[..., i, ...])`` along ``dim``, for each i in order; ``index`` is a
     vector of places within range. ``out`` is written."""
+    if is_half(out.dtype):
+        wide = out.astype(np.float32)
+        combine_at(wide, dim, index, values.astype(np.float32), name)
+        out[...] = wide
+        return
     front = out if dim == 0 else np.moveaxis(out, dim, 0)
     table = np.ascontiguousarray(front).reshape(front.shape[0], -1)
     source = values if dim == 0 else np.moveaxis(values, dim, 0)
@@ -232,8 +238,12 @@ def add_at(out, index, values):
     if len(tensors) == 1 and tensors[0].dtype == np.bool_:
         out[index] += values
         return
-    places, axes, first = [], [], None  # of the gathered dims
-    dim = 0
+    if is_half(out.dtype):
+        wide = out.astype(np.float32)
+        add_at(wide, index, values.astype(np.float32))
+        out[...] = wide
+        return
+    places, axes, dim = [], [], 0  # of the gathered dims
     for i in index:
         if i is ALL:
             dim += 1
@@ -252,7 +262,9 @@ def add_at(out, index, values):
         wrong = (x < -n) | (x >= n)
         if wrong.any():
             raise IndexError(f"index {x[wrong][0]} is out of bounds for dimension {a} with size {n}")
-    flat = np.ravel_multi_index([np.where(x < 0, x + n, x) for x, n in zip(places, sizes, strict=True)], sizes) if out.size else places[0]
+    if not out.size or not places[0].size:
+        return
+    flat = np.ravel_multi_index([np.where(x < 0, x + n, x) for x, n in zip(places, sizes, strict=True)], sizes)
     flat = np.asarray(flat, np.int64).reshape(-1)
     # The gathered dims of `values` stand in place where the tensors are neighbours, else in front.
     positions = [p for p, i in enumerate(index) if i is not ALL]
@@ -261,9 +273,7 @@ def add_at(out, index, values):
     moved = np.moveaxis(values, range(first, first + len(shape)), range(len(shape)))
     front = out.transpose(*axes, *rest)
     width = int(np.prod([out.shape[d] for d in rest], dtype=np.int64))
-    table = np.ascontiguousarray(front).reshape(-1, width) if out.size else front.reshape(0, width)
-    if not flat.size or not width:
-        return
+    table = np.ascontiguousarray(front).reshape(-1, width)
     combine_rows(table, flat, np.ascontiguousarray(moved, out.dtype).reshape(flat.size, width), "add")
     if not np.shares_memory(table, out):
         front[...] = table.reshape(front.shape)
@@ -287,9 +297,10 @@ def flat_places(name, shape, dim, index):
     index = index if index.ndim else index.reshape(1)
     if any(n > m and d != dim for d, (n, m) in enumerate(zip(index.shape, shape, strict=True))):
         if name == "gather":
+            first = next(d for d, n in enumerate(index.shape) if d != dim and n > shape[d])
             raise RuntimeError(
-                f"Size does not match at dimension {next(d for d, n in enumerate(index.shape) if d != dim and n > shape[d])} "
-                f"expected index {list(index.shape)} to be no larger than self {list(shape)} apart from dimension {dim}"
+                f"Size does not match at dimension {first} expected index {list(index.shape)} to be no larger than "
+                f"self {list(shape)} apart from dimension {dim}"
             )
         raise RuntimeError(
             f"Expected index {list(index.shape)} to be no larger than self {list(shape)} apart from dimension {dim}"

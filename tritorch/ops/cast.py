@@ -28,11 +28,12 @@ def _refuse(args, kwargs):
     got = [a.__class__.__name__ for a in args] + [f"{k}={v.__class__.__name__}" for k, v in kwargs.items()]
     return TypeError(
         f"to() received an invalid combination of arguments - got ({', '.join(got)}), but expected one of:\n"
-        " * (tritorch.device device = None, tritorch.dtype dtype = None, bool non_blocking = False, bool copy = False, *, "
-        "tritorch.memory_format memory_format = None)\n"
-        " * (tritorch.dtype dtype, bool non_blocking = False, bool copy = False, *, tritorch.memory_format memory_format "
-        "= None)\n"
-        " * (Tensor other, bool non_blocking = False, bool copy = False, *, tritorch.memory_format memory_format = None)\n"
+        " * (tritorch.device device = None, tritorch.dtype dtype = None, bool non_blocking = False, bool copy = False, "
+        "*, tritorch.memory_format memory_format = None)\n"
+        " * (tritorch.dtype dtype, bool non_blocking = False, bool copy = False, *, tritorch.memory_format "
+        "memory_format = None)\n"
+        " * (Tensor other, bool non_blocking = False, bool copy = False, *, tritorch.memory_format memory_format = "
+        "None)\n"
     )
 
 
@@ -82,9 +83,7 @@ class to(Op, function=False, has_out=False, opmath=False):
         kind = dtype.np
         if input.dtype.kind == "c" and kind.kind != "c":
             if kind.kind != "b":
-                warnings.warn(
-                    "Casting complex values to real discards the imaginary part", UserWarning, stacklevel=5
-                )
+                warnings.warn("Casting complex values to real discards the imaginary part", UserWarning, stacklevel=5)
                 input = input.real
         if memory_format is preserve_format and input.flags.c_contiguous:
             return input.astype(kind)
@@ -160,8 +159,9 @@ def _define(name, kind):
 
 
 SHORT = {
-    "bfloat16": "bfloat16", "bool": "bool", "byte": "uint8", "cdouble": "complex128", "cfloat": "complex64", "char": "int8",
-    "double": "float64", "float": "float32", "half": "float16", "int": "int32", "long": "int64", "short": "int16",
+    "bfloat16": "bfloat16", "bool": "bool", "byte": "uint8", "cdouble": "complex128", "cfloat": "complex64",
+    "char": "int8", "double": "float64", "float": "float32", "half": "float16", "int": "int32", "long": "int64",
+    "short": "int16",
 }  # fmt: skip
 for _name, _kind in SHORT.items():
     _define(_name, dtype_type(_kind))
@@ -184,4 +184,3 @@ class cuda(Op, function=False, has_out=False):
     def eager(input, device: object = None, non_blocking: object = False, memory_format: object = preserve_format):
         place("cuda" if device is None else device, "cuda")
         return input
-

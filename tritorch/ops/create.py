@@ -248,19 +248,19 @@ class arange(Creation):
             _number("arange", name, place, value)
             for place, (name, value) in enumerate((("start", start), ("end", end), ("step", step)), 1)
         )
-        if dtype.kind in "iu" and not all(isinstance(x, int) for x in (start, end, step)):
-            _range_count(start, end, step, False)
-            start, end, step = int(start), int(end), int(step)
-            if step == 0:
-                raise ValueError("step must be nonzero")
         whole = all(isinstance(x, int) for x in (start, end, step))
         count = _range_count(start, end, step, whole)
-        if whole and dtype.kind in "iu":
-            return np.arange(start, end, step, dtype)
+        if dtype.kind in "iu" and not whole:
+            if not int(step):
+                raise ValueError("step must be nonzero")
+            if dtype == np.int64:  # which counts in integers, too
+                count = _range_count(int(start), int(end), int(step), True)
         return _steps("arange", start, step, count, dtype)
 
     def dtype_rule(start, end, step):
-        kinds = [x.dtype.category > 1 if isinstance(x, TensorBase) else isinstance(x, float) for x in (start, end, step)]
+        kinds = [
+            x.dtype.category > 1 if isinstance(x, TensorBase) else isinstance(x, float) for x in (start, end, step)
+        ]
         return dtypes.get_default_dtype() if any(kinds) else dtypes.int64
 
 
@@ -462,7 +462,16 @@ class new_empty_strided(Like, function=False, method=True):
 class new_tensor(Op, function=False, has_out=False):
     """A new tensor with a copy of ``data``, in the dtype of the tensor unless given."""
 
-    def eager(input, data: object, *, dtype: object = None, device: object = None, requires_grad: object = False, layout: object = None, pin_memory: object = False):
+    def eager(
+        input,
+        data: object,
+        *,
+        dtype: object = None,
+        device: object = None,
+        requires_grad: object = False,
+        layout: object = None,
+        pin_memory: object = False,
+    ):
         kind = input.dtype if dtype is None else dtype
         return tensor(data, dtype=kind, device=device, requires_grad=requires_grad)
 

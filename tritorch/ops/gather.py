@@ -57,9 +57,7 @@ class index_select(Op, opmath=False, strict_out=True):
             raise RuntimeError("index_select(): Expected dtype int32 or int64 for index")
         if not input.ndim:
             if index.size != 1:
-                raise RuntimeError(
-                    f"index_select(): Index to scalar can have only 1 value, got {index.size} value(s)"
-                )
+                raise RuntimeError(f"index_select(): Index to scalar can have only 1 value, got {index.size} value(s)")
             if index.item():
                 raise IndexError("index out of range in self")
             return input.copy()
@@ -307,9 +305,8 @@ class unravel_index(Op, method=False, has_out=False):
         shape = tuple([operator.index(n) for n in shape])
         if any(n < 0 for n in shape):
             raise ValueError(f"'shape' cannot have negative values, but got {shape}")
-        out, rest = [], indices._array
+        out, rest = [], indices._array.astype(np.int64)
         for n in reversed(shape):
             out.append(_C.wrap(rest % n))
             rest = rest // n
         return tuple(reversed(out))
-

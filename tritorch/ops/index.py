@@ -122,8 +122,8 @@ def _write(out, indices, values, accumulate):
         out[where] = values
     except ValueError:
         raise IndexError(
-            f"shape mismatch: value tensor of shape {list(values.shape)} cannot be broadcast to indexing result of shape "
-            f"{list(_shape_of(out, where))}"
+            f"shape mismatch: value tensor of shape {list(values.shape)} cannot be broadcast to indexing result of "
+            f"shape {list(_shape_of(out, where))}"
         ) from None
     except IndexError as error:
         raise index_error(out.shape, where, error) from None

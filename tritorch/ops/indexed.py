@@ -21,8 +21,8 @@ def _check(name, input, dim, index, source):
         raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index but got: {_name(index.dtype)}")
     if index.ndim > 1:
         raise IndexError(
-            f"{name}(): Index is supposed to be a vector, but got dim: {index.ndim} with type: {_name(index.dtype)} and "
-            f"size: {list(index.shape)}"
+            f"{name}(): Index is supposed to be a vector, but got dim: {index.ndim} with type: {_name(index.dtype)} "
+            f"and size: {list(index.shape)}"
         )
     if input.dtype != source.dtype:
         raise RuntimeError(
@@ -31,7 +31,8 @@ def _check(name, input, dim, index, source):
     length = source.shape[dim] if source.ndim > dim else 1
     if index.size != length:
         raise RuntimeError(
-            f"{name}(): Number of indices ({index.size}) should be equal to source.size(dim): ({length}), for dim: {dim}"
+            f"{name}(): Number of indices ({index.size}) should be equal to source.size(dim): ({length}), "
+            f"for dim: {dim}"
         )
     if input.ndim != source.ndim or any(
         n != m and d != dim for d, (n, m) in enumerate(zip(input.shape, source.shape, strict=True))
@@ -188,9 +189,12 @@ class index_fill(Op, inplace=True, opmath=False, numbers="value"):
             raise RuntimeError("Index has to be a vector/scalar")
         if isinstance(value, np.ndarray) and value.ndim:
             raise RuntimeError(
-                f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
+                f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} "
+                "dimension(s)."
             )
-        if input.dtype.kind != "c" and (value.dtype.kind == "c" if isinstance(value, np.ndarray) else isinstance(value, complex)):
+        if input.dtype.kind != "c" and (
+            value.dtype.kind == "c" if isinstance(value, np.ndarray) else isinstance(value, complex)
+        ):
             raise RuntimeError("index_fill_(): Converting complex Scalar to non-complex type is not supported")
 
     def cpu(input, dim: Dim, index, value):
@@ -238,7 +242,9 @@ class index_reduce(Op, inplace=True):
 
     def check(input, dim, index, source, reduce):
         if reduce not in COMBINE:
-            raise RuntimeError(f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
+            raise RuntimeError(
+                f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}."
+            )
         _check("index_reduce_", input, dim, index, source)
         if _wrong(index, input.shape[dim] if input.ndim else 1) is not None:
             raise IndexError("index out of range in self")

@@ -16,7 +16,7 @@ from ._schema import Star, Tensors
 def _one_dtype(arrays):
     """The arrays in their promoted dtype."""
     kind = arrays[0].dtype
-    if all([x.dtype == kind for x in arrays]):
+    if all(x.dtype == kind for x in arrays):
         return arrays
     kind = promoted(arrays).np
     return [x.astype(kind, copy=False) for x in arrays]
@@ -212,7 +212,8 @@ class block_diag(Op, method=False, has_out=False):
         for i, t in enumerate(tensors):
             if t.ndim > 2:
                 raise RuntimeError(
-                    f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {i} has {t.ndim} dimensions"
+                    f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {i} has {t.ndim} "
+                    "dimensions"
                 )
         return ops._blocks(list(ops.atleast_2d(*tensors)) if len(tensors) > 1 else [ops.atleast_2d(*tensors)])
 

@@ -36,7 +36,8 @@ class masked_fill(Op, inplace=True, opmath=False, numbers="value"):
             )
         if isinstance(value, np.ndarray) and value.ndim:
             raise RuntimeError(
-                f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
+                f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} "
+                "dimension(s)."
             )
 
     def cpu(input, mask, value):
@@ -66,7 +67,9 @@ def _scatter(out, mask, source):
         )
     if out.dtype != source.dtype:
         names = [dtype_of(x.dtype).type_name for x in (out, source)]
-        raise RuntimeError(f"masked_scatter: expected self and source to have same dtypes but got{names[0]} and {names[1]}")
+        raise RuntimeError(
+            f"masked_scatter: expected self and source to have same dtypes but got{names[0]} and {names[1]}"
+        )
     mask = np.broadcast_to(mask, out.shape)
     count = np.count_nonzero(mask)
     if source.size < count:

@@ -43,7 +43,8 @@ class split_with_sizes(View, multi=True):
             raise RuntimeError("split expects at least a 1-dimensional tensor")
         if any(n < 0 for n in sizes):
             raise RuntimeError(
-                f"split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes={list(sizes)}"
+                "split_with_sizes expects split_sizes have only non-negative entries, but got "
+                f"split_sizes={list(sizes)}"
             )
         if sum(sizes) != input.shape[dim]:
             raise RuntimeError(
@@ -165,12 +166,12 @@ class tensor_split(Op, has_out=False):
         ((tensor([0, 1, 2]), tensor([3, 4])), (tensor([0]), tensor([1]), tensor([2])))
     """
 
-    def eager(input, indices_or_sections: object = None, dim: Dim = 0, *, indices: object = None, sections: object = None):
+    def eager(
+        input, indices_or_sections: object = None, dim: Dim = 0, *, indices: object = None, sections: object = None
+    ):
         given = next(x for x in (indices_or_sections, indices, sections) if x is not None)
         if not input.ndim:
-            raise RuntimeError(
-                "tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims"
-            )
+            raise RuntimeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
         if isinstance(given, TensorBase):
             given = _cuts(given)
         if isinstance(given, (tuple, list)):

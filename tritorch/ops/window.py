@@ -5,10 +5,10 @@ import operator
 import numpy as np
 
 from .._C import TensorBase, basic_index, window
-from ..shape import size_args, wrap_dim
+from ..shape import size_args
 from ._index import ALL, check_strided, diagonal_window
 from ._kinds import View
-from ._op import Op, ops
+from ._op import REGISTRY, Op, ops
 from ._schema import Dim
 
 
@@ -182,7 +182,7 @@ class unfold_backward(Op, function=False, method=False, has_out=False):
 # -- any strides ------------------------------------------------------------------------------------
 
 
-class as_strided(Op, inplace=True, has_out=False):
+class as_strided(Op, has_out=False):
     """The window on the tensor's storage with that ``size``, ``stride`` and ``storage_offset`` (its own if None),
     counted in elements. Elements may come several times, or not at all.
 
@@ -203,7 +203,17 @@ class as_strided(Op, inplace=True, has_out=False):
         return ops.strided_window(input, size, stride, start, (input.stride(), own))
 
 
-class strided_window(View, function=False, method=False):
+class as_strided_(Op, has_out=False):
+    """The tensor becomes another window on its storage: see :func:`as_strided`."""
+
+    def eager(input, size: object, stride: object, storage_offset: object = None):
+        own = input.storage_offset()
+        start = own if storage_offset is None else storage_offset
+        turn = REGISTRY["strided_window"].call_
+        return turn(input, tuple(size), tuple(stride), start, (input.stride(), own))
+
+
+class strided_window(View, function=False, method=False, inplace=True):
     """:func:`as_strided`, told the geometry ``(stride, storage_offset)`` of its input."""
 
     def cpu(input, size: tuple, stride: tuple, offset: int, origin: tuple):

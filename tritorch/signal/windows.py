@@ -1,7 +1,6 @@
-"""Window functions, each of ``M`` points: :func:`hann`, :func:`kaiser` and their like."""
+"""Window functions: every operator whose home is ``signal.windows``."""
 
-from .._api import namespace
+from .. import _api
 
-globals().update(namespace("signal.windows"))
-
-__all__ = sorted(namespace("signal.windows"))
+globals().update(_api.namespace("signal.windows"))
+__all__ = sorted(_api.namespace("signal.windows"))
