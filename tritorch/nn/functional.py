@@ -1,12 +1,14 @@
 """The functions behind the modules: every operator whose home is ``nn.functional``."""
 
+from typing import Any
+
 from .. import _api
 
 globals().update(_api.namespace("nn.functional"))
-__all__ = sorted(_api.namespace("nn.functional"))
+__all__ = list(_api.namespace("nn.functional"))
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     """An operator that was defined after this module was imported."""
     try:
         return _api.namespace("nn.functional")[name]
