@@ -70,23 +70,32 @@ def _from_sequence(data, kind):
         _ragged(data)
         raise
     except OverflowError:
-        raise RuntimeError("Overflow when unpacking long long") from None
+        raise ValueError("Overflow when unpacking long long") from None
     if kind is not None:
         if array.dtype.kind in "OSU" and array.size:
             _refuse(data, array)
-        return array.astype(kind.np)
+        return _cast(array, kind)
     if array.dtype.kind in "OSU" and array.size:
         _refuse(data, array)
     if array.size == 0:
         return array.astype(dtypes.get_default_dtype().np)
     if source is not None and source.category >= dtypes.from_numpy(array.dtype).category:
-        return array.astype(source.np)
-    return array.astype(from_python({"b": bool, "i": int, "u": int, "f": float, "c": complex}[array.dtype.kind]).np)
+        return _cast(array, source)
+    return _cast(array, from_python({"b": bool, "i": int, "u": int, "f": float, "c": complex}[array.dtype.kind]))
+
+
+def _cast(array, kind):
+    if array.dtype.kind in "iu" and array.size and kind.category == dtypes.INTEGER and kind.np != array.dtype:
+        least, most = _limits(kind.np)
+        low, high = int(array.min()), int(array.max())
+        if low < (least or -most) or high > most:
+            raise RuntimeError(f"value cannot be converted to type {kind.name} without overflow")
+    return _C.run(array.astype, kind.np)
 
 
 def _refuse(data, array):
     if array.dtype.kind == "O" and isinstance(array.reshape(-1)[0], int):
-        raise RuntimeError("Overflow when unpacking long long")
+        raise ValueError("Overflow when unpacking long long")
     leaf = _leaf(data)
     if isinstance(data, (list, tuple)):
         raise TypeError(f"new(): invalid data type '{type(leaf).__name__}'")
@@ -101,7 +110,7 @@ def _array_of(data, kind, copy):
         dtypes.from_numpy(array.dtype)
     elif isinstance(data, (bool, int, float, complex)):
         if isinstance(data, int) and not -(2**63) <= data < 2**64:
-            raise RuntimeError("Overflow when unpacking long long")
+            raise ValueError("Overflow when unpacking long long")
         return number_array(data, (kind or from_python(type(data) if type(data) in _PY else _base(data))).np)
     elif not isinstance(data, (list, tuple)) and hasattr(data, "__array__"):
         array = np.asarray(data)
