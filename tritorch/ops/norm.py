@@ -206,9 +206,9 @@ class batch_norm(Op, home="nn.functional", also="", has_out=False):
                 "tritorch.Size", "torch.Size"))  # fmt: skip
         dims = (0, *range(2, input.ndim))
         out, mean, rstd = ops.standardize(input, weight, bias, dims, eps)
-        if running_mean is not None:
+        if running_mean is not None and count:  # an empty batch says nothing
             _blend(running_mean, mean.reshape(channels), momentum)
-        if running_var is not None:
+        if running_var is not None and count:
             variance = rstd.detach().reshape(channels) ** -2 - eps
             _blend(running_var, variance * (count / max(1, count - 1)), momentum)
         return out
