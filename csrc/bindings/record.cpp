@@ -81,27 +81,29 @@ void record_inplace(PyObject* const* args, Py_ssize_t count) {
     if (node->saved.save(args[3], args[1], role, tensor->version) < 0) throw CarriedError();
 }
 
-// torch's check_inplace, before a write to a tensor while grad mode is on.
-void check_inplace(PyObject* object) {
+// torch's check_inplace, before a write to a tensor while grad mode is on. `recording`: some operand requires grad,
+// and the tensor will.
+void check_inplace(PyObject* object, bool recording) {
     if (!is_tensor(object)) {
         PyErr_Format(PyExc_TypeError, "check_inplace: expected a Tensor, got %s", Py_TYPE(object)->tp_name);
         throw CarriedError();
     }
     TensorObject* tensor = as_tensor(object);
-    if (!modes().grad || !requires_grad_of(tensor)) return;
+    const bool requires_grad = requires_grad_of(tensor);
+    if (!modes().grad || !(requires_grad || recording)) return;
     const auto refuse = [](const char* text) {
         PyErr_SetString(PyExc_RuntimeError, text);
         throw CarriedError();
     };
     if (const ViewMeta* view = view_meta(tensor)) {
         if (check_view_write(tensor, false) < 0) throw CarriedError();
-        if (is_leaf(as_tensor(view->base.get()))) {
+        if (requires_grad && is_leaf(as_tensor(view->base.get()))) {
             refuse("a view of a leaf Variable that requires grad is being used in an in-place operation.");
         }
     }
     // Also brings a view's history up to date, for the edges that record_inplace() makes.
     if (!grad_fn_of(tensor) && PyErr_Occurred()) throw CarriedError();
-    if (is_leaf(tensor)) refuse("a leaf Variable that requires grad is being used in an in-place operation.");
+    if (requires_grad && is_leaf(tensor)) refuse("a leaf Variable that requires grad is being used in an in-place operation.");
 }
 
 } // namespace
@@ -142,8 +144,14 @@ PyObject* python_record(PyObject*, PyObject* const* args, Py_ssize_t count) {
 PyObject* python_record_inplace(PyObject*, PyObject* const* args, Py_ssize_t count) {
     return python_call([&] { record_inplace(args, count); });
 }
-PyObject* python_check_inplace(PyObject*, PyObject* tensor) {
-    return python_call([&] { check_inplace(tensor); });
+PyObject* python_check_inplace(PyObject*, PyObject* const* args, Py_ssize_t count) {
+    return python_call([&] {
+        if (count != 1 && count != 2) {
+            PyErr_SetString(PyExc_TypeError, "check_inplace(tensor, recording=False)");
+            throw CarriedError();
+        }
+        check_inplace(args[0], count == 2 && args[1] == Py_True);
+    });
 }
 PyObject* set_custom_view(PyObject*, PyObject* tensor) {
     return python_call([&] {
@@ -159,8 +167,9 @@ PyMethodDef functions[] = {
     {"record_inplace", method(python_record_inplace), METH_FASTCALL,
      "record_inplace(op_backward, tensor, inputs, saved)\n\nThe same after a write to `tensor`, whose version has been "
      "bumped."},
-    {"check_inplace", python_check_inplace, METH_O,
-     "check_inplace(tensor)\n\nRaises torch's error where a tensor may not be written under grad mode."},
+    {"check_inplace", method(python_check_inplace), METH_FASTCALL,
+     "check_inplace(tensor, recording=False)\n\nRaises torch's error where a tensor may not be written under grad mode; "
+     "`recording` where what is written requires grad."},
     {"set_custom_view", set_custom_view, METH_O,
      "set_custom_view(tensor)\n\nMarks a view that a custom Function returned: it may not be written in place."},
     {nullptr}};

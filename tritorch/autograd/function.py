@@ -201,7 +201,7 @@ def _record(cls: type[Function], ctx: FunctionCtx, inputs: tuple, outputs: tuple
     for x in written:
         if x.is_leaf and x.requires_grad:
             raise RuntimeError("a leaf Variable that requires grad has been used in an in-place operation.")
-        _C.check_inplace(x)
+        _C.check_inplace(x, True)
     if not any(x._is_view() for x in written):
         _C.record(node, outs, inputs, saved)
     elif len(outs) == 1:

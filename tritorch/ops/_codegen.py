@@ -295,16 +295,18 @@ def _inplace(cls):
     if cls.slot == "eager":
         call = f"LOOP({', '.join(f'{a.name}={a.name}' if a.keyword_only else a.name for a in cls.args)})"
         return [*lines, *_bind_eager(cls), f"    return assign_tensor({first}, {call}, {name!r})"]
-    lines += [*_fast(cls, "inplace"), *_bind(cls), *_check(cls), f"    check_inplace({first})"]
+    lines += [*_fast(cls, "inplace"), *_bind(cls), *_check(cls)]
     own = "cpu_" in cls.__dict__  # writes the array itself
     if cls.derivatives:
         targets = ", ".join(_targets(cls))
-        lines.append(f"    recording = needs_grad({targets})")
+        lines += [f"    recording = needs_grad({targets})", f"    check_inplace({first}, recording)"]
         if first in _saved(cls):  # the write destroys what the derivative needs
             users = " or ".join(f"needs_grad({u})" for u in dict.fromkeys(_saved(cls)[first]))
             lines.append(f"    original = {first}.clone() if {users} else {first}")
         for other in _others_saved(cls):
             lines.append(f"    kept_{other} = unwritten({other}, {first}) if recording else {other}")
+    else:
+        lines.append(f"    check_inplace({first})")
     if own:
         lines += [f"    refuse_overlap(a_{first})", _run(cls)[0].replace("LOOP", "LOOP_"), f"    bump({first})"]
     elif cls.rebinds:
