@@ -1,12 +1,22 @@
 """``Variable``, from before tensors and variables were one: calling it gives a tensor."""
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 from .. import _C
 from ..tensor import Tensor
 
 __all__ = ["Variable"]
+
+
+class _ExecutionEngine:
+    """What code that runs inside a backward pass asks of it."""
+
+    @staticmethod
+    def queue_callback(callback: Callable[[], None]) -> None:
+        """Has :attr:`callback` run when the pass that runs now has computed all gradients."""
+        _C.queue_callback(callback)
 
 
 class _VariableMeta(type):
@@ -26,6 +36,8 @@ class Variable(metaclass=_VariableMeta):
     >>> tritorch.autograd.Variable(tritorch.ones(2), requires_grad=True)
     tensor([1., 1.], requires_grad=True)
     """
+
+    _execution_engine = _ExecutionEngine
 
     def __new__(cls, data: Tensor, requires_grad: bool = False, volatile: bool | None = None) -> Any:
         if volatile is not None:
