@@ -131,3 +131,12 @@ def test_transformer():
         model(src[:2], tgt)
     with pytest.raises(RuntimeError, match="the feature number of src and tgt must be equal to d_model"):
         model(src[:, :, :6], tgt)
+
+
+def test_any_implementation_may_be_asked_for():
+    x = tritorch.randn(1, 2, 3, 4)
+    expected = nn.functional.scaled_dot_product_attention(x, x, x)
+    with nn.attention.sdpa_kernel([nn.attention.SDPBackend.MATH, nn.attention.SDPBackend.FLASH_ATTENTION]):
+        assert close(nn.functional.scaled_dot_product_attention(x, x, x), expected)
+    with pytest.raises(TypeError, match="expected one or more SDPBackend"), nn.attention.sdpa_kernel(["math"]):
+        pass
