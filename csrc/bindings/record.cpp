@@ -14,7 +14,9 @@ bool is_differentiable(PyObject* object) {
 }
 
 void expect_arguments(const char* function, PyObject* const* args, Py_ssize_t count) {
-    if (count == 4 && Py_TYPE(args[0]) == op_backward_type && PyTuple_Check(args[2]) && PyTuple_Check(args[3])) return;
+    if (count == 4 && Py_TYPE(args[0]) == op_backward_type && PyTuple_Check(args[2]) &&
+        PyTuple_Check(args[3]))
+        return;
     PyErr_Format(PyExc_TypeError, "%s(op_backward, outs, inputs: tuple, saved: tuple)", function);
     throw CarriedError();
 }
@@ -50,7 +52,8 @@ std::vector<std::uint32_t> edges_of(PyObject* inputs, PyObject* tensor) {
             look_at(item);
             continue;
         }
-        for (Py_ssize_t j = 0; j < PySequence_Fast_GET_SIZE(item); ++j) look_at(PySequence_Fast_GET_ITEM(item, j));
+        for (Py_ssize_t j = 0; j < PySequence_Fast_GET_SIZE(item); ++j)
+            look_at(PySequence_Fast_GET_ITEM(item, j));
     }
     return found;
 }
@@ -74,15 +77,15 @@ void record_inplace(PyObject* const* args, Py_ssize_t count) {
         TensorObject* base = as_tensor(view->base.get());
         rebase_history(base, make_copy_slices(tensor, node, edges_of(args[2], args[1])), 0);
         view = view_meta(tensor);
-        view->attr_version = version_value(tensor) - 1; // out of date, however the caller counts
+        view->attr_version = version_value(tensor) - 1;  // out of date, however the caller counts
         tensor->requires_grad = true;
         if (!grad_fn_of(tensor)) throw CarriedError();
     }
     if (node->saved.save(args[3], args[1], role, tensor->version) < 0) throw CarriedError();
 }
 
-// torch's check_inplace, before a write to a tensor while grad mode is on. `recording`: some operand requires grad,
-// and the tensor will.
+// torch's check_inplace, before a write to a tensor while grad mode is on. `recording`: some operand requires
+// grad, and the tensor will.
 void check_inplace(PyObject* object, bool recording) {
     if (!is_tensor(object)) {
         PyErr_Format(PyExc_TypeError, "check_inplace: expected a Tensor, got %s", Py_TYPE(object)->tp_name);
@@ -103,10 +106,11 @@ void check_inplace(PyObject* object, bool recording) {
     }
     // Also brings a view's history up to date, for the edges that record_inplace() makes.
     if (!grad_fn_of(tensor) && PyErr_Occurred()) throw CarriedError();
-    if (requires_grad && is_leaf(tensor)) refuse("a leaf Variable that requires grad is being used in an in-place operation.");
+    if (requires_grad && is_leaf(tensor))
+        refuse("a leaf Variable that requires grad is being used in an in-place operation.");
 }
 
-} // namespace
+}  // namespace
 
 void record(PyObject* op_backward, PyObject* outs, PyObject* inputs, PyObject* saved) {
     const bool several = is_list(outs);
@@ -146,11 +150,17 @@ PyObject* python_record_inplace(PyObject*, PyObject* const* args, Py_ssize_t cou
 }
 PyObject* python_check_inplace(PyObject*, PyObject* const* args, Py_ssize_t count) {
     return python_call([&] {
-        if (count != 1 && count != 2) {
-            PyErr_SetString(PyExc_TypeError, "check_inplace(tensor, recording=False)");
+        if (count < 1) {
+            PyErr_SetString(PyExc_TypeError, "check_inplace(tensor, recording=False, *operands)");
             throw CarriedError();
         }
-        check_inplace(args[0], count == 2 && args[1] == Py_True);
+        const bool recording = count > 1 && args[1] == Py_True;
+        check_inplace(args[0], recording);
+        // A history that cannot be made anew has to be known before the write, too.
+        for (Py_ssize_t i = 2; recording && i < count; ++i) {
+            if (is_tensor(args[i]) && !grad_fn_of(as_tensor(args[i])) && PyErr_Occurred())
+                throw CarriedError();
+        }
     });
 }
 PyObject* set_custom_view(PyObject*, PyObject* tensor) {
@@ -161,22 +171,25 @@ PyObject* set_custom_view(PyObject*, PyObject* tensor) {
     });
 }
 
-PyMethodDef functions[] = {
-    {"record", method(python_record), METH_FASTCALL,
-     "record(op_backward, outs, inputs, saved)\n\nPuts a node between the inputs and the outputs that have gradients."},
-    {"record_inplace", method(python_record_inplace), METH_FASTCALL,
-     "record_inplace(op_backward, tensor, inputs, saved)\n\nThe same after a write to `tensor`, whose version has been "
-     "bumped."},
-    {"check_inplace", method(python_check_inplace), METH_FASTCALL,
-     "check_inplace(tensor, recording=False)\n\nRaises torch's error where a tensor may not be written under grad mode; "
-     "`recording` where what is written requires grad."},
-    {"set_custom_view", set_custom_view, METH_O,
-     "set_custom_view(tensor)\n\nMarks a view that a custom Function returned: it may not be written in place."},
-    {nullptr}};
+PyMethodDef functions[] = {{"record", method(python_record), METH_FASTCALL,
+                            "record(op_backward, outs, inputs, saved)\n\nPuts a node between the inputs and "
+                            "the outputs that have gradients."},
+                           {"record_inplace", method(python_record_inplace), METH_FASTCALL,
+                            "record_inplace(op_backward, tensor, inputs, saved)\n\nThe same after a write to "
+                            "`tensor`, whose version has been "
+                            "bumped."},
+                           {"check_inplace", method(python_check_inplace), METH_FASTCALL,
+                            "check_inplace(tensor, recording=False, *operands)\n\nRaises torch's error where "
+                            "a tensor may not be written under "
+                            "grad mode; `recording` where what is written requires grad."},
+                           {"set_custom_view", set_custom_view, METH_O,
+                            "set_custom_view(tensor)\n\nMarks a view that a custom Function returned: it may "
+                            "not be written in place."},
+                           {nullptr}};
 
 int init(PyObject* module) { return PyModule_AddFunctions(module, functions); }
 const Subject subject(init);
 
-} // namespace
+}  // namespace
 
-} // namespace tritorch
+}  // namespace tritorch

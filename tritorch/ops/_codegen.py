@@ -299,7 +299,8 @@ def _inplace(cls):
     own = "cpu_" in cls.__dict__  # writes the array itself
     if cls.derivatives:
         targets = ", ".join(_targets(cls))
-        lines += [f"    recording = needs_grad({targets})", f"    check_inplace({first}, recording)"]
+        checked = ", ".join([first, "recording", *[t for t in _targets(cls) if t != first]])
+        lines += [f"    recording = needs_grad({targets})", f"    check_inplace({checked})"]
         if first in _saved(cls):  # the write destroys what the derivative needs
             users = " or ".join(f"needs_grad({u})" for u in dict.fromkeys(_saved(cls)[first]))
             lines.append(f"    original = {first}.clone() if {users} else {first}")
