@@ -59,7 +59,7 @@ def _install(op):
     if op.attribute:
         setattr(Tensor, op.short, property(op.call, _writer(op.call) if op.attribute == "writable" else None))
     elif method is None:
-        method = not op.home and bool(op.args) and op.args[0].role == "tensor"
+        method = not op.home and [a.role for a in op.args[:1]] == ["tensor"]
     if method:
         call = method if callable(method) else op.call
         for name in names:
