@@ -266,3 +266,45 @@ def test_subclasses_may_have_their_own_attribute_lookup():
     assert net.scale is net.module.scale and net.conv is net.module.conv
     with pytest.raises(AttributeError):
         net.absent
+
+
+def test_lookup_and_call_may_be_replaced(monkeypatch):
+    """Classes find members and call `forward` in C; what is put in Python's place of that still counts."""
+    seen = []
+
+    def traced(self, *args, call=nn.Module.__call__):
+        seen.append(type(self).__name__)
+        return call(self, *args)
+
+    class Before(nn.Module):
+        def forward(self, x):
+            return self.scale
+
+    monkeypatch.setattr(nn.Module, "__call__", traced)
+
+    class After(Before):
+        pass
+
+    for kind in (Before, After):
+        module = kind()
+        module.scale = nn.Parameter(tritorch.ones(1))
+        assert module(1) is module.scale
+    assert seen == ["Before", "After"]
+    monkeypatch.undo()
+    assert module(1) is module.scale and len(seen) == 2
+    Before.__getattr__ = lambda self, name: name
+    assert module.scale == "scale" and After()(1) == "scale"
+    del Before.__getattr__
+    assert module.scale is module._parameters["scale"]
+
+
+def test_a_property_that_fails_is_a_missing_attribute():
+    class Faulty(nn.Module):
+        @property
+        def broken(self):
+            return self.absent
+
+    with pytest.raises(AttributeError, match="'Faulty' object has no attribute 'broken'"):
+        Faulty().broken
+    with pytest.raises(AttributeError, match="no attribute 'weight'"):
+        nn.Linear.__new__(nn.Linear).weight

@@ -144,10 +144,13 @@ class Module(Conversion, State, Hooks):
         return replica
 
 
+_LOOKUP, _CALL = Registry.__getattr__, Module.__call__  # as defined here, whatever they are replaced by later
+
+
 def _quicken(cls: type[Module]) -> None:
     """Has C find members and call ``forward``, where a class leaves both to Module: see Note [Quick modules]."""
-    plain_lookup = cls.__getattr__ is Registry.__getattr__ and cls.__getattribute__ is object.__getattribute__
-    _C.quicken_module(cls, plain_lookup, cls.__call__ is Module.__call__)
+    plain_lookup = cls.__getattr__ is _LOOKUP and cls.__getattribute__ is object.__getattribute__
+    _C.quicken_module(cls, plain_lookup, cls.__call__ is _CALL)
 
 
 _quicken(Module)
