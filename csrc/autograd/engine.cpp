@@ -13,14 +13,14 @@ namespace {
 // What the engine knows of the calling thread.
 struct Here {
     int device = Node::host;
-    ReadyQueue* queue = nullptr; // of a worker
-    int nested = 0;              // passes that this thread drives, one inside the other
-    int depth = 0;               // the same, counted through the threads of the pool
+    ReadyQueue* queue = nullptr;  // of a worker
+    int nested = 0;               // passes that this thread drives, one inside the other
+    int depth = 0;                // the same, counted through the threads of the pool
     GraphTask* current = nullptr;
 };
 thread_local Here here;
 
-Engine* the_engine = new Engine; // never destroyed: threads may outlive main()
+Engine* the_engine = new Engine;  // never destroyed: threads may outlive main()
 std::atomic<bool> breathe_always{false};
 
 // Being inside the runtime, kept from node to node and given up only to block.
@@ -95,14 +95,14 @@ bool guarded(GraphTask& task, Step step) {
         step();
         return true;
     } catch (abi::__forced_unwind&) {
-        throw; // the thread is being cancelled: the C library insists
+        throw;  // the thread is being cancelled: the C library insists
     } catch (...) {
         task.fail(std::current_exception());
         return false;
     }
 }
 
-} // namespace
+}  // namespace
 
 Engine& Engine::instance() noexcept { return *the_engine; }
 GraphTask* Engine::current() noexcept { return here.current; }
@@ -110,7 +110,7 @@ void Engine::always_breathe() noexcept { breathe_always = true; }
 
 void Engine::after_fork_in_child() noexcept {
     const bool orphaned = the_engine->orphaned_ || !the_engine->devices_.empty();
-    the_engine = new Engine; // the old one's locks may be held by threads that are no more
+    the_engine = new Engine;  // the old one's locks may be held by threads that are no more
     the_engine->orphaned_ = orphaned;
     forget_reap_queue();
 }
@@ -119,7 +119,8 @@ std::vector<Value> Engine::run(Request request) {
     if (orphaned_) {
         throw std::runtime_error(
             "Unable to handle autograd's threading in combination with fork-based multiprocessing. "
-            "The process was forked after the engine had started its device threads; use the 'spawn' start method.");
+            "The process was forked after the engine had started its device threads; use the 'spawn' start "
+            "method.");
     }
     const int depth = here.nested ? here.depth + 1 : 0;
     auto task = Pointer<GraphTask>::adopt(new GraphTask(std::move(request), depth, here.device, here.queue));
@@ -136,7 +137,7 @@ std::vector<Value> Engine::run(Request request) {
 void Engine::drive(GraphTask& task) {
     Nesting nesting(task.depth());
     if (task.shared()) {
-        task.begin_node(); // the seed counts as one, or the task might look finished half-way
+        task.begin_node();  // the seed counts as one, or the task might look finished half-way
         {
             Lease lease;
             seed(task);
@@ -214,7 +215,7 @@ void Engine::evaluate(GraphTask& task, Slot& slot) {
     Node& node = *slot.node;
     NodeHooks* hooks = node.hooks();
     Values gradients = task.collect(slot);
-    if (slot.captured && slot.needed) task.capture(slot, gradients); // torch too: before the tensors' hooks
+    if (slot.captured && slot.needed) task.capture(slot, gradients);  // torch too: before the tensors' hooks
     if (hooks) hooks->of_tensors(node, gradients);
     if (slot.captured && !slot.needed) task.capture(slot, gradients);
     if (task.selective() && !slot.needed) return;
@@ -283,7 +284,8 @@ void Engine::hand_to_pool(GraphTask& task) {
     }
 }
 
-// A thread of the pool stands in for whoever handed a task over: it has the same device and drives the same queue.
+// A thread of the pool stands in for whoever handed a task over: it has the same device and drives the same
+// queue.
 void Engine::pool_main() {
     runtime().thread_begins(Node::host);
     for (;;) {
@@ -302,4 +304,4 @@ void Engine::pool_main() {
     }
 }
 
-} // namespace tritorch::autograd
+}  // namespace tritorch::autograd

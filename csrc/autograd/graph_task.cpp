@@ -15,7 +15,8 @@ std::atomic<std::uint64_t> next_id{0};
 // The node above all roots: its "results" are the gradients that the caller gave.
 class GraphRoot final : public Node {
   public:
-    GraphRoot(std::vector<Edge> roots, Values gradients) : Node(runs_first), gradients_(std::move(gradients)) {
+    GraphRoot(std::vector<Edge> roots, Values gradients)
+        : Node(runs_first), gradients_(std::move(gradients)) {
         for (Edge& edge : roots) add_edge(std::move(edge));
     }
     void run(Values&, Values& results) override { results = std::move(gradients_); }
@@ -34,7 +35,7 @@ std::uint64_t oldest_of(const std::vector<Edge>& inputs) {
     return oldest;
 }
 
-} // namespace
+}  // namespace
 
 GraphTask::GraphTask(Request request, int depth, int owner, ReadyQueue* owner_queue)
     : id_(next_id.fetch_add(1)),
@@ -47,7 +48,7 @@ GraphTask::GraphTask(Request request, int depth, int owner, ReadyQueue* owner_qu
     const std::uint64_t oldest = oldest_of(request.inputs);
     count_dependencies(oldest);
     if (selective_) mark_needed(request.inputs, request.accumulate, oldest);
-    buffers_.emplace_back(); // index 0 means "none"
+    buffers_.emplace_back();  // index 0 means "none"
     if (owner_ != Node::host) shared_ = true;
     if (!owner_queue) own_queue_ = std::make_unique<ReadyQueue>(shared_);
     host_queue_ = owner_queue ? owner_queue : own_queue_.get();
@@ -71,13 +72,13 @@ void GraphTask::count_dependencies(std::uint64_t oldest) {
     }
 }
 
-// A node is needed if one of its edges leads to a needed or wanted one: a depth-first walk that settles a node when
-// all its children are settled.
+// A node is needed if one of its edges leads to a needed or wanted one: a depth-first walk that settles a
+// node when all its children are settled.
 void GraphTask::mark_needed(const std::vector<Edge>& inputs, bool accumulate, std::uint64_t oldest) {
     captured_.resize(accumulate ? 0 : inputs.size());
     for (std::uint32_t i = 0; i < inputs.size(); ++i) {
         Slot* slot = inputs[i] ? slots_.find(inputs[i].node.get()) : nullptr;
-        if (!slot) continue; // not reachable
+        if (!slot) continue;  // not reachable
         if (accumulate) {
             slot->needed = true;
         } else {
@@ -85,11 +86,12 @@ void GraphTask::mark_needed(const std::vector<Edge>& inputs, bool accumulate, st
             captures_.push_back({slot->node, inputs[i].input, i});
         }
     }
-    std::sort(captures_.begin(), captures_.end(), [](const Capture& a, const Capture& b) { return a.node < b.node; });
+    std::sort(captures_.begin(), captures_.end(),
+              [](const Capture& a, const Capture& b) { return a.node < b.node; });
 
     struct Frame {
         const Node* node;
-        Slot* slot; // null for the root
+        Slot* slot;  // null for the root
         std::uint32_t next_edge;
     };
     std::vector<Frame> stack{{root_.get(), nullptr, 0}};
@@ -146,8 +148,8 @@ Slot* GraphTask::deliver(const Edge& edge, Value gradient) {
     return --slot->missing == 0 ? slot : nullptr;
 }
 
-// Summing runs outside the lock, as it may leave and enter the runtime: whoever finds a gradient in the cell takes it
-// out, adds its own, and comes back with the sum.
+// Summing runs outside the lock, as it may leave and enter the runtime: whoever finds a gradient in the cell
+// takes it out, adds its own, and comes back with the sum.
 Slot* GraphTask::deliver_locked(Slot& slot, std::uint32_t input, Value gradient) {
     for (;;) {
         Value other;
@@ -174,8 +176,9 @@ Values GraphTask::collect(Slot& slot) {
 }
 
 void GraphTask::capture(const Slot& slot, const Values& gradients) {
-    auto first = std::lower_bound(captures_.begin(), captures_.end(), slot.node,
-                                  [](const Capture& capture, const Node* node) { return capture.node < node; });
+    auto first =
+        std::lower_bound(captures_.begin(), captures_.end(), slot.node,
+                         [](const Capture& capture, const Node* node) { return capture.node < node; });
     for (; first != captures_.end() && first->node == slot.node; ++first) {
         captured_[first->index] = gradients[first->input].share();
     }
@@ -217,7 +220,7 @@ void GraphTask::add_callback(std::function<void()> callback) {
 }
 
 void GraphTask::run_callbacks() {
-    for (std::size_t i = 0; i < callbacks_.size(); ++i) callbacks_[i](); // one may add another
+    for (std::size_t i = 0; i < callbacks_.size(); ++i) callbacks_[i]();  // one may add another
 }
 
-} // namespace tritorch::autograd
+}  // namespace tritorch::autograd

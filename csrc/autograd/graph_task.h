@@ -20,17 +20,18 @@ namespace tritorch::autograd {
 class ReadyQueue;
 
 struct Request {
-    std::vector<Edge> roots;      // where the gradients enter
-    Values gradients;             // one a root
-    std::vector<Edge> inputs;     // the wanted ones; none: all that can be reached
-    bool accumulate = true;       // the wanted ones are accumulators, to run; else gradients to hand back
-    bool keep_graph = false;      // saved values survive
-    std::uint32_t modes = 0;      // for Runtime::switch_modes
+    std::vector<Edge> roots;   // where the gradients enter
+    Values gradients;          // one a root
+    std::vector<Edge> inputs;  // the wanted ones; none: all that can be reached
+    bool accumulate = true;    // the wanted ones are accumulators, to run; else gradients to hand back
+    bool keep_graph = false;   // saved values survive
+    std::uint32_t modes = 0;   // for Runtime::switch_modes
 };
 
 class GraphTask {
   public:
-    // Counts, for every node that the roots reach, the gradients to wait for. Outside the runtime: no node runs.
+    // Counts, for every node that the roots reach, the gradients to wait for. Outside the runtime: no node
+    // runs.
     GraphTask(Request request, int depth, int owner, ReadyQueue* owner_queue);
 
     void retain() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
@@ -42,7 +43,7 @@ class GraphTask {
     std::uint64_t id() const noexcept { return id_; }
     bool keep_graph() const noexcept { return keep_graph_; }
     std::uint32_t modes() const noexcept { return modes_; }
-    int depth() const noexcept { return depth_; } // how many backward passes this one is nested in
+    int depth() const noexcept { return depth_; }  // how many backward passes this one is nested in
     bool selective() const noexcept { return selective_; }
     Node& root() const noexcept { return *root_; }
     // True if nodes run on other threads too; otherwise nothing here is locked.
@@ -58,7 +59,8 @@ class GraphTask {
         return slot && slot->captured;
     }
 
-    // A gradient arrives (or, empty, the news that none will). Gives the slot of a node that is ready now, or null.
+    // A gradient arrives (or, empty, the news that none will). Gives the slot of a node that is ready now, or
+    // null.
     Slot* deliver(const Edge& edge, Value gradient);
     // The gradients that came for a ready node, one for each of its inputs.
     Values collect(Slot& slot);
@@ -69,26 +71,26 @@ class GraphTask {
     // The first error wins; the others are dropped.
     void fail(std::exception_ptr error) noexcept;
     bool failed() const noexcept { return failed_.load(std::memory_order_acquire); }
-    std::exception_ptr take_error() noexcept; // for the caller alone: no other thread ends up destroying it
+    std::exception_ptr take_error() noexcept;  // for the caller alone: no other thread ends up destroying it
 
     // Nodes that are queued or running. The pass is over when none is left, or when one failed.
     void begin_node() noexcept { outstanding_.fetch_add(1, std::memory_order_relaxed); }
     bool end_node() noexcept { return outstanding_.fetch_sub(1, std::memory_order_acq_rel) == 1; }
     bool done() const noexcept { return done_.load(std::memory_order_acquire); }
-    void finish() noexcept; // and wake whoever drives or waits
-    void wait();            // outside the runtime
+    void finish() noexcept;  // and wake whoever drives or waits
+    void wait();             // outside the runtime
 
     // Run once the last node has, inside the runtime, in the thread that called the engine.
     void add_callback(std::function<void()> callback);
     void run_callbacks();
 
-    // The queue of the nodes that run on the host, and the device whose worker made a reentrant call, if one did:
-    // then the host's nodes run on that worker too.
+    // The queue of the nodes that run on the host, and the device whose worker made a reentrant call, if one
+    // did: then the host's nodes run on that worker too.
     ReadyQueue& host_queue() const noexcept { return *host_queue_; }
     int owner() const noexcept { return owner_; }
-    void close() noexcept; // nobody drives this task any more: what is still queued is dropped
-    // Lets go of the nodes and of gradients under way, when no thread runs any more. Inside the runtime, so that a graph
-    // of which this was the last owner ends here and not in the reap queue.
+    void close() noexcept;  // nobody drives this task any more: what is still queued is dropped
+    // Lets go of the nodes and of gradients under way, when no thread runs any more. Inside the runtime, so
+    // that a graph of which this was the last owner ends here and not in the reap queue.
     void drop_graph() noexcept {
         root_ = NodePtr();
         buffers_.clear();
@@ -117,13 +119,13 @@ class GraphTask {
     bool shared_ = false;
     std::unique_ptr<ReadyQueue> own_queue_;
     ReadyQueue* host_queue_;
-    NodePtr root_; // keeps every node of the pass alive, so that all else here may hold plain pointers
+    NodePtr root_;  // keeps every node of the pass alive, so that all else here may hold plain pointers
 
-    std::mutex mutex_; // over what follows, in a shared task
+    std::mutex mutex_;  // over what follows, in a shared task
     NodeMap slots_;
     std::vector<Values> buffers_;
     std::vector<std::uint32_t> free_buffers_;
-    std::vector<Capture> captures_; // by node
+    std::vector<Capture> captures_;  // by node
     std::vector<Value> captured_;
     std::vector<std::function<void()>> callbacks_;
     std::exception_ptr error_;
@@ -133,4 +135,4 @@ class GraphTask {
     std::atomic<std::uint32_t> outstanding_{0};
 };
 
-} // namespace tritorch::autograd
+}  // namespace tritorch::autograd

@@ -11,7 +11,7 @@ namespace tritorch::autograd {
 namespace {
 
 struct ReapQueue {
-    std::mutex mutex; // a leaf lock: nothing is called while it is held
+    std::mutex mutex;  // a leaf lock: nothing is called while it is held
     std::vector<Node*> nodes;
     std::vector<void*> values;
     std::atomic<bool> waiting{false};
@@ -25,7 +25,7 @@ thread_local bool digging = false;
 
 Runtime* the_runtime = nullptr;
 
-} // namespace
+}  // namespace
 
 Runtime& runtime() noexcept { return *the_runtime; }
 void set_runtime(Runtime* runtime) noexcept { the_runtime = runtime; }
@@ -61,7 +61,8 @@ void Node::bury() noexcept {
 bool Node::retain_if_alive() noexcept {
     std::uint32_t references = references_.load(std::memory_order_relaxed);
     while (references != 0) {
-        if (references_.compare_exchange_weak(references, references + 1, std::memory_order_acquire)) return true;
+        if (references_.compare_exchange_weak(references, references + 1, std::memory_order_acquire))
+            return true;
     }
     return false;
 }
@@ -101,4 +102,4 @@ std::size_t waiting_to_be_reaped() noexcept {
 
 void forget_reap_queue() noexcept { reap_queue = new ReapQueue; }
 
-} // namespace tritorch::autograd
+}  // namespace tritorch::autograd

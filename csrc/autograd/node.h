@@ -1,4 +1,5 @@
-// A node of the graph: the function that turns the gradients of a forward operator's outputs into those of its inputs.
+// A node of the graph: the function that turns the gradients of a forward operator's outputs into those of
+// its inputs.
 #pragma once
 
 #include "pointer.h"
@@ -38,8 +39,8 @@ class NodeHooks {
 
 class Node {
   public:
-    static constexpr std::uint64_t runs_first = UINT64_MAX; // sequence number of an accumulator
-    static constexpr int host = -1;                         // device of a node that runs on the calling thread
+    static constexpr std::uint64_t runs_first = UINT64_MAX;  // sequence number of an accumulator
+    static constexpr int host = -1;  // device of a node that runs on the calling thread
 
     // The number of gradients that come in: the forward's outputs.
     explicit Node(std::uint64_t sequence, std::uint32_t inputs = 0) noexcept
@@ -48,8 +49,8 @@ class Node {
     Node(const Node&) = delete;
     Node& operator=(const Node&) = delete;
 
-    // `gradients` has inputs() values, of which some may be empty, and may be consumed. `results` comes empty and
-    // leaves with one value an edge, or none at all.
+    // `gradients` has inputs() values, of which some may be empty, and may be consumed. `results` comes empty
+    // and leaves with one value an edge, or none at all.
     virtual void run(Values& gradients, Values& results) = 0;
     // Lets go of what was saved, after a run in a graph that is not kept.
     virtual void release_saved() {}
@@ -93,7 +94,7 @@ class Node {
 
   private:
     friend class Graveyard;
-    void bury() noexcept; // graveyard.cpp
+    void bury() noexcept;  // graveyard.cpp
 
     std::atomic<std::uint32_t> references_{1};
     std::uint32_t inputs_;
@@ -105,4 +106,4 @@ class Node {
     Node* next_dead_ = nullptr;
 };
 
-} // namespace tritorch::autograd
+}  // namespace tritorch::autograd

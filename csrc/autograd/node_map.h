@@ -1,5 +1,6 @@
-// The nodes of one backward pass, each with what the pass knows of it: a flat hash table with open addressing.
-// It is filled while dependencies are counted; afterwards its structure is constant and lookups need no lock.
+// The nodes of one backward pass, each with what the pass knows of it: a flat hash table with open
+// addressing. It is filled while dependencies are counted; afterwards its structure is constant and lookups
+// need no lock.
 #pragma once
 
 #include "node.h"
@@ -12,10 +13,10 @@ namespace tritorch::autograd {
 
 struct Slot {
     Node* node = nullptr;
-    std::uint32_t missing = 0; // gradients that have not come yet, one an edge
-    std::uint32_t buffer = 0;  // where those that came are summed; 0: none came
-    bool needed = false;       // on the way to one of the wanted inputs
-    bool captured = false;     // one of the wanted inputs itself
+    std::uint32_t missing = 0;  // gradients that have not come yet, one an edge
+    std::uint32_t buffer = 0;   // where those that came are summed; 0: none came
+    bool needed = false;        // on the way to one of the wanted inputs
+    bool captured = false;      // one of the wanted inputs itself
 };
 
 class NodeMap {
@@ -59,8 +60,8 @@ class NodeMap {
         }
     }
 
-    std::vector<Slot> slots_; // a power of two, at most half full
+    std::vector<Slot> slots_;  // a power of two, at most half full
     std::size_t size_ = 0;
 };
 
-} // namespace tritorch::autograd
+}  // namespace tritorch::autograd

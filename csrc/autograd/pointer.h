@@ -6,8 +6,8 @@
 
 namespace tritorch::autograd {
 
-// T gives `void retain() noexcept` and `void release() noexcept`. An object is born with a count of one, which
-// `adopt` takes over.
+// T gives `void retain() noexcept` and `void release() noexcept`. An object is born with a count of one,
+// which `adopt` takes over.
 template <class T>
 class Pointer {
   public:
@@ -47,4 +47,4 @@ class Pointer {
     T* object_ = nullptr;
 };
 
-} // namespace tritorch::autograd
+}  // namespace tritorch::autograd

@@ -10,7 +10,7 @@ bool runs_later(const ReadyNode& a, const ReadyNode& b) {
     return a.depth != b.depth ? a.depth < b.depth : a.sequence < b.sequence;
 }
 
-} // namespace
+}  // namespace
 
 void ReadyQueue::push(ReadyNode ready) {
     {
@@ -47,15 +47,15 @@ bool ReadyQueue::pop(const GraphTask* task, ReadyNode& ready) {
 }
 
 void ReadyQueue::wake() noexcept {
-    { std::lock_guard lock(mutex_); } // nobody is between looking and waiting
+    { std::lock_guard lock(mutex_); }  // nobody is between looking and waiting
     changed_.notify_all();
 }
 
 void ReadyQueue::close() noexcept {
-    std::vector<ReadyNode> dropped; // after the lock: it may hold the last reference to a task
+    std::vector<ReadyNode> dropped;  // after the lock: it may hold the last reference to a task
     std::lock_guard lock(mutex_);
     closed_ = true;
     dropped.swap(heap_);
 }
 
-} // namespace tritorch::autograd
+}  // namespace tritorch::autograd

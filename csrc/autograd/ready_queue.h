@@ -1,5 +1,5 @@
-// The nodes that have all their gradients and wait for a thread: most deeply nested pass first, then most recently
-// recorded node.
+// The nodes that have all their gradients and wait for a thread: most deeply nested pass first, then most
+// recently recorded node.
 #pragma once
 
 #include "graph_task.h"
@@ -44,4 +44,4 @@ class ReadyQueue {
     bool closed_ = false;
 };
 
-} // namespace tritorch::autograd
+}  // namespace tritorch::autograd

@@ -1,5 +1,5 @@
-// A vector whose first few elements live in the object itself: most nodes have one or two edges, most buffers one
-// gradient. Move-only elements are welcome; copying is not offered.
+// A vector whose first few elements live in the object itself: most nodes have one or two edges, most buffers
+// one gradient. Move-only elements are welcome; copying is not offered.
 #pragma once
 
 #include <cstdint>
@@ -90,4 +90,4 @@ class SmallVector {
     alignas(T) unsigned char room_[Inline * sizeof(T)];
 };
 
-} // namespace tritorch::autograd
+}  // namespace tritorch::autograd

@@ -11,13 +11,13 @@ class Node;
 class Value;
 using Values = SmallVector<Value, 2>;
 
-// What the core asks of the world that the gradients belong to. Python is one such world (bindings/engine.cpp),
-// a plain counting one drives the tests.
+// What the core asks of the world that the gradients belong to. Python is one such world
+// (bindings/engine.cpp), a plain counting one drives the tests.
 //
 // Note [Entering the runtime]
-// The world may have a lock of its own (Python's GIL). Gradients, and nodes being run or destroyed, are touched
-// only between enter() and leave(). The core never calls enter() while it holds one of its own locks, and never
-// blocks while it is inside; locks are thus ordered: runtime, node, engine.
+// The world may have a lock of its own (Python's GIL). Gradients, and nodes being run or destroyed, are
+// touched only between enter() and leave(). The core never calls enter() while it holds one of its own locks,
+// and never blocks while it is inside; locks are thus ordered: runtime, node, engine.
 class Runtime {
   public:
     virtual ~Runtime() = default;
@@ -36,7 +36,7 @@ class Runtime {
 
     // All of these are called inside.
     virtual void drop(void* value) noexcept = 0;
-    virtual void* share(void* value) noexcept = 0; // one more owner
+    virtual void* share(void* value) noexcept = 0;  // one more owner
     // into + more, in place where nobody else can see it.
     virtual void accumulate(Value& into, Value more) = 0;
     // Makes the gradients that `node` returned fit the inputs of its next nodes, or throws.
@@ -66,9 +66,9 @@ class Value {
     Value share() const { return held_ ? Value(runtime().share(held_)) : Value(); }
 
   private:
-    static void give_back(void* held) noexcept; // at once, or through the reap queue: graveyard.cpp
+    static void give_back(void* held) noexcept;  // at once, or through the reap queue: graveyard.cpp
 
     void* held_ = nullptr;
 };
 
-} // namespace tritorch::autograd
+}  // namespace tritorch::autograd

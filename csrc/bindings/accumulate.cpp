@@ -27,9 +27,9 @@ const Metadata& AccumulateGrad::metadata(std::uint32_t) {
 }
 
 // Note [One writer of .grad]
-// Two passes may reach a leaf at once, and NumPy lets go of the GIL while it adds large arrays: without more, one of
-// the sums would be lost. A plain flag under the GIL keeps the second thread out; it waits without the GIL, as the
-// first needs that to finish.
+// Two passes may reach a leaf at once, and NumPy lets go of the GIL while it adds large arrays: without more,
+// one of the sums would be lost. A plain flag under the GIL keeps the second thread out; it waits without the
+// GIL, as the first needs that to finish.
 void AccumulateGrad::run(autograd::Values& gradients, autograd::Values&) {
     if (!gradients[0] || !leaf_->requires_grad) return;
     while (busy_) {
@@ -53,8 +53,8 @@ void AccumulateGrad::accumulate(autograd::Value gradient) {
     AutogradMeta& meta = ensure_meta(leaf_);
     TensorObject* tensor = tensor_in(gradient);
     if (!meta.grad) {
-        // torch takes the gradient over where nobody else has it. Beyond torch: nor its memory, so that the gradients
-        // of two leaves never share theirs.
+        // torch takes the gradient over where nobody else has it. Beyond torch: nor its memory, so that the
+        // gradients of two leaves never share theirs.
         const bool ours = !modes().grad && is_plain_tensor(as_object(tensor)) && Py_REFCNT(tensor) == 1 &&
                           is_sole_owner(tensor) && has_layout_of(tensor, leaf_);
         if (modes().grad && is_recorded(tensor)) {
@@ -79,11 +79,13 @@ void AccumulateGrad::accumulate(autograd::Value gradient) {
 }
 
 void AccumulateGrad::call_post_hooks() {
-    const Ref hooks = checked(PyMapping_Values(leaf_->meta->post_accumulate.get())); // a hook may remove itself
+    const Ref hooks =
+        checked(PyMapping_Values(leaf_->meta->post_accumulate.get()));  // a hook may remove itself
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(hooks.get()); ++i) {
         const Ref result = call(PyList_GET_ITEM(hooks.get(), i), as_object(leaf_));
         if (result.get() == Py_None || is_tensor(result.get())) continue;
-        PyErr_Format(PyExc_TypeError, "expected Variable, but hook returned '%s'", Py_TYPE(result.get())->tp_name);
+        PyErr_Format(PyExc_TypeError, "expected Variable, but hook returned '%s'",
+                     Py_TYPE(result.get())->tp_name);
         throw CarriedError();
     }
 }
@@ -104,7 +106,8 @@ int AccumulateGrad::traverse(visitproc visit, void* arg) const {
 
 autograd::NodePtr accumulator_of(TensorObject* leaf) {
     AutogradMeta& meta = ensure_meta(leaf);
-    if (meta.accumulator && meta.accumulator->retain_if_alive()) return autograd::NodePtr::adopt(meta.accumulator);
+    if (meta.accumulator && meta.accumulator->retain_if_alive())
+        return autograd::NodePtr::adopt(meta.accumulator);
     auto made = autograd::Pointer<AccumulateGrad>::adopt(new AccumulateGrad(leaf));
     adopt_leaf_hooks(*made);
     meta.accumulator = made.get();
@@ -118,4 +121,4 @@ autograd::Edge gradient_edge(TensorObject* tensor) {
     return {accumulator_of(tensor), 0};
 }
 
-} // namespace tritorch
+}  // namespace tritorch

@@ -43,9 +43,11 @@ void print_stack(PyNode& node, bool induced) {
     const Ref stack = item(metadata, "traceback_");
     if (!stack) {
         warn("Error detected in " + node.name() +
-             ". No forward pass information available. Enable detect anomaly during forward pass for more information.");
+             ". No forward pass information available. Enable detect anomaly during forward pass for more "
+             "information.");
     } else if (!induced) {
-        warn("Error detected in " + node.name() + ". Traceback of forward call that caused the error:\n" + joined(stack));
+        warn("Error detected in " + node.name() + ". Traceback of forward call that caused the error:\n" +
+             joined(stack));
     } else {
         warn("\n\nPrevious calculation was induced by " + node.name() +
              ". Traceback of forward call that induced the previous calculation:\n" + joined(stack));
@@ -55,7 +57,7 @@ void print_stack(PyNode& node, bool induced) {
     if (PyNode* above = node_behind(parent.get())) {
         print_stack(*above, true);
     } else {
-        PyErr_Clear(); // users may write to a node's metadata
+        PyErr_Clear();  // users may write to a node's metadata
     }
 }
 
@@ -79,7 +81,7 @@ PyMethodDef functions[] = {
 int init(PyObject* module) { return PyModule_AddFunctions(module, functions); }
 const Subject subject(init);
 
-} // namespace
+}  // namespace
 
 void remember_forward(PyNode& node) {
     if (!node.extras) node.extras = std::make_unique<NodeExtras>();
@@ -97,7 +99,8 @@ void check_anomaly(const autograd::Node& node, const autograd::Values& results) 
     const ModeGuard off(false);
     for (std::uint32_t i = 0; i < results.size(); ++i) {
         if (!results[i] || !has_nan(tensor_in(results[i]))) continue;
-        PyErr_Format(PyExc_RuntimeError, "Function '%s' returned nan values in its %uth output.", node.name().c_str(), i);
+        PyErr_Format(PyExc_RuntimeError, "Function '%s' returned nan values in its %uth output.",
+                     node.name().c_str(), i);
         throw CarriedError();
     }
 }
@@ -113,4 +116,4 @@ void PyNode::on_error() noexcept {
     }
 }
 
-} // namespace tritorch
+}  // namespace tritorch

@@ -7,7 +7,7 @@ namespace tritorch {
 CarriedError::CarriedError() {
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
-    if (!type) { // a caller's mistake that must not pass in silence
+    if (!type) {  // a caller's mistake that must not pass in silence
         PyErr_SetString(PyExc_SystemError, "the engine was told of an error, but none is set");
         PyErr_Fetch(&type, &value, &traceback);
     }
@@ -27,13 +27,9 @@ void CarriedError::restore() const noexcept {
 void restore_current_exception() noexcept {
     try {
         throw;
-    } catch (const CarriedError& error) {
-        error.restore();
-    } catch (const PythonError&) {
+    } catch (const CarriedError& error) { error.restore(); } catch (const PythonError&) {
         // set already
-    } catch (const std::bad_alloc&) {
-        PyErr_NoMemory();
-    } catch (const std::exception& error) {
+    } catch (const std::bad_alloc&) { PyErr_NoMemory(); } catch (const std::exception& error) {
         PyErr_SetString(PyExc_RuntimeError, error.what());
     }
 }
@@ -44,4 +40,4 @@ Ref call_with(PyObject* function, PyObject** args, std::size_t count) {
     }));
 }
 
-} // namespace tritorch
+}  // namespace tritorch

@@ -1,5 +1,5 @@
-// Between the engine and Python: exceptions that travel through C++ and across threads, and calls that are safe where
-// the interpreter may end at any moment.
+// Between the engine and Python: exceptions that travel through C++ and across threads, and calls that are
+// safe where the interpreter may end at any moment.
 #pragma once
 
 #include "../autograd/value.h"
@@ -10,7 +10,8 @@
 
 namespace tritorch {
 
-// A Python exception taken out of the interpreter's hands: thrown, kept, rethrown and dropped from any thread.
+// A Python exception taken out of the interpreter's hands: thrown, kept, rethrown and dropped from any
+// thread.
 class CarriedError : public std::exception {
   public:
     // Takes the exception that is set now.
@@ -24,7 +25,7 @@ class CarriedError : public std::exception {
     void restore() const noexcept;
 
   private:
-    autograd::Value exception_; // dropped through the reap queue where the GIL is not held
+    autograd::Value exception_;  // dropped through the reap queue where the GIL is not held
 };
 
 // Sets the Python error for whatever C++ exception is being handled.
@@ -44,4 +45,4 @@ Ref call(PyObject* function, Arguments... arguments) {
     return call_with(function, args + 1, sizeof...(arguments));
 }
 
-} // namespace tritorch
+}  // namespace tritorch

@@ -1,10 +1,10 @@
 // CopySlices: a write into a view, as the view's base sees it.
 //
 // Note [Writes into views]
-// After `view.mul_(x)` the base is another value than before: it was made by this node from what it was (and x).
-// Backward, the gradient of the base is copied; the part that the view covers is replaced by what the write's own
-// derivative makes of it, the rest passes through. The view's history is then rebuilt from its base, see
-// Note [View history].
+// After `view.mul_(x)` the base is another value than before: it was made by this node from what it was (and
+// x). Backward, the gradient of the base is copied; the part that the view covers is replaced by what the
+// write's own derivative makes of it, the rest passes through. The view's history is then rebuilt from its
+// base, see Note [View history].
 #include "node.h"
 
 #include <algorithm>
@@ -16,7 +16,8 @@ namespace {
 
 class CopySlices final : public PyNode {
   public:
-    CopySlices(TensorObject* base, Ref replay, autograd::Pointer<OpNode> write, std::vector<std::uint32_t> own_edges)
+    CopySlices(TensorObject* base, Ref replay, autograd::Pointer<OpNode> write,
+               std::vector<std::uint32_t> own_edges)
         : PyNode(next_sequence(), 1),
           metadata_(base->array),
           replay_(std::move(replay)),
@@ -52,8 +53,8 @@ class CopySlices final : public PyNode {
     Ref copy_of(TensorObject* gradient) const;
 
     Metadata metadata_;
-    std::vector<npy_intp> strides_; // of the base on the host: a view without a view_fn counts in them
-    Ref replay_;                    // callable(base) -> view
+    std::vector<npy_intp> strides_;  // of the base on the host: a view without a view_fn counts in them
+    Ref replay_;                     // callable(base) -> view
     autograd::Pointer<OpNode> write_;
     std::vector<std::uint32_t> own_edges_;
 };
@@ -67,7 +68,8 @@ Ref CopySlices::copy_of(TensorObject* gradient) const {
     const int ndim = PyArray_NDIM(source);
     std::vector<npy_intp> order(ndim), dims(ndim), back(ndim);
     std::iota(order.begin(), order.end(), 0);
-    std::stable_sort(order.begin(), order.end(), [this](npy_intp a, npy_intp b) { return strides_[a] > strides_[b]; });
+    std::stable_sort(order.begin(), order.end(),
+                     [this](npy_intp a, npy_intp b) { return strides_[a] > strides_[b]; });
     for (int i = 0; i < ndim; ++i) {
         dims[i] = PyArray_DIM(source, order[i]);
         back[order[i]] = i;
@@ -122,15 +124,16 @@ void CopySlices::run(autograd::Values& gradients, autograd::Values& results) {
     results[0] = autograd::Value(whole.new_reference());
 }
 
-} // namespace
+}  // namespace
 
 autograd::NodePtr make_copy_slices(TensorObject* view, autograd::Pointer<OpNode> write,
                                    const std::vector<std::uint32_t>& own_edges) {
     TensorObject* base = as_tensor(view_meta(view)->base.get());
     Ref replay = replay_of(view);
     if (!replay) throw CarriedError();
-    auto node = autograd::Pointer<CopySlices>::adopt(new CopySlices(base, std::move(replay), std::move(write), own_edges));
+    auto node = autograd::Pointer<CopySlices>::adopt(
+        new CopySlices(base, std::move(replay), std::move(write), own_edges));
     return node;
 }
 
-} // namespace tritorch
+}  // namespace tritorch

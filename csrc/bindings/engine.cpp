@@ -44,7 +44,7 @@ int reap_pending(void*) {
 class PythonRuntime final : public autograd::Runtime {
   public:
     void enter() override {
-        ++inside_count; // before the question, so that the leaver cannot miss us
+        ++inside_count;  // before the question, so that the leaver cannot miss us
         if (must_leave()) {
             --inside_count;
             sleep_until_exit();
@@ -65,7 +65,7 @@ class PythonRuntime final : public autograd::Runtime {
             sleep_until_exit();
         }
         if (PyErr_CheckSignals() < 0) throw CarriedError();
-        outside = PyEval_SaveThread(); // hands the GIL over where another thread has asked for it
+        outside = PyEval_SaveThread();  // hands the GIL over where another thread has asked for it
         take_gil();
     }
     void reap_soon() noexcept override {
@@ -94,7 +94,8 @@ class PythonRuntime final : public autograd::Runtime {
     }
 };
 
-// ---- run_backward ------------------------------------------------------------------------------------------
+// ---- run_backward
+// ------------------------------------------------------------------------------------------
 
 [[noreturn]] void refuse(const char* format, Py_ssize_t index = 0) {
     PyErr_Format(PyExc_RuntimeError, format, index);
@@ -108,7 +109,8 @@ autograd::Edge edge_of(PyObject* object) {
         PyNode* node = node_behind(PyTuple_GET_ITEM(object, 0));
         const std::size_t input = node ? PyLong_AsSize_t(PyTuple_GET_ITEM(object, 1)) : 0;
         if (PyErr_Occurred()) throw CarriedError();
-        if (input >= node->inputs()) refuse("Invalid GradientEdge: the node has no output %zd", static_cast<Py_ssize_t>(input));
+        if (input >= node->inputs())
+            refuse("Invalid GradientEdge: the node has no output %zd", static_cast<Py_ssize_t>(input));
         return {autograd::NodePtr(node), static_cast<std::uint32_t>(input)};
     }
     PyErr_Format(PyExc_TypeError, "expected a Tensor or a GradientEdge, got %s", Py_TYPE(object)->tp_name);
@@ -121,10 +123,12 @@ struct Arguments {
 
     explicit Arguments(PyObject* const* args, Py_ssize_t count) {
         if (count != 7 || !PyTuple_Check(args[0]) || !PyTuple_Check(args[1]) ||
-            PyTuple_GET_SIZE(args[0]) != PyTuple_GET_SIZE(args[1]) || (args[4] != Py_None && !PyTuple_Check(args[4]))) {
-            PyErr_SetString(PyExc_TypeError,
-                            "run_backward(roots: tuple, grads: tuple, keep_graph, create_graph, inputs: tuple or None, "
-                            "allow_unreachable, accumulate_grad)");
+            PyTuple_GET_SIZE(args[0]) != PyTuple_GET_SIZE(args[1]) ||
+            (args[4] != Py_None && !PyTuple_Check(args[4]))) {
+            PyErr_SetString(
+                PyExc_TypeError,
+                "run_backward(roots: tuple, grads: tuple, keep_graph, create_graph, inputs: tuple or None, "
+                "allow_unreachable, accumulate_grad)");
             throw CarriedError();
         }
         roots = args[0];
@@ -168,9 +172,10 @@ Ref captured_tuple(std::vector<Value> captured, bool allow_unreachable) {
     Ref tuple = checked(PyTuple_New(static_cast<Py_ssize_t>(captured.size())));
     for (std::size_t i = 0; i < captured.size(); ++i) {
         if (!captured[i] && !allow_unreachable) {
-            refuse("The differentiated Tensor at index %zd appears to not have been used in the graph. Set "
-                   "allow_unused=True if this is the desired behavior.",
-                   static_cast<Py_ssize_t>(i));
+            refuse(
+                "The differentiated Tensor at index %zd appears to not have been used in the graph. Set "
+                "allow_unused=True if this is the desired behavior.",
+                static_cast<Py_ssize_t>(i));
         }
         Ref gradient = captured[i] ? take(captured[i]) : Ref::share(Py_None);
         PyTuple_SET_ITEM(tuple.get(), static_cast<Py_ssize_t>(i), gradient.release());
@@ -219,7 +224,8 @@ PyObject* run_backward(PyObject*, PyObject* const* args, Py_ssize_t count) {
     }
 }
 
-// ---- about the pass that runs ---------------------------------------------------------------------------------
+// ---- about the pass that runs
+// ---------------------------------------------------------------------------------
 
 PyObject* current_graph_task_id(PyObject*, PyObject*) {
     const autograd::GraphTask* task = Engine::current();
@@ -236,7 +242,8 @@ PyObject* will_engine_execute_node(PyObject*, PyObject* face) {
     if (!node) return nullptr;
     autograd::GraphTask* task = Engine::current();
     if (!task) {
-        PyErr_SetString(PyExc_RuntimeError, "_will_engine_execute_node should only be called during the backward pass");
+        PyErr_SetString(PyExc_RuntimeError,
+                        "_will_engine_execute_node should only be called during the backward pass");
         return nullptr;
     }
     if (task->captures(node) && node->sequence() == autograd::Node::runs_first) {
@@ -270,7 +277,8 @@ PyObject* python_gradient_edge(PyObject*, PyObject* tensor) {
     }
 }
 
-// ---- the process ------------------------------------------------------------------------------------------------
+// ---- the process
+// ------------------------------------------------------------------------------------------------
 
 PyObject* leave_at_exit(PyObject*, PyObject*) {
     leaver = pthread_self();
@@ -286,7 +294,7 @@ PyObject* leave_at_exit(PyObject*, PyObject*) {
 }
 
 void after_fork_in_child() {
-    inside_count = entered; // the other threads are no more
+    inside_count = entered;  // the other threads are no more
     Engine::after_fork_in_child();
 }
 
@@ -294,17 +302,22 @@ PyMethodDef functions[] = {
     {"run_backward", method(run_backward), METH_FASTCALL,
      "run_backward(roots, grads, keep_graph, create_graph, inputs, allow_unreachable, accumulate_grad)\n\n"
      "Runs a backward pass. Without accumulate_grad gives the gradients of `inputs`."},
-    {"current_graph_task_id", current_graph_task_id, METH_NOARGS, "The number of the pass that runs here, or -1."},
-    {"is_checkpoint_valid", is_checkpoint_valid, METH_NOARGS, "False in a pass that computes some gradients only."},
-    {"will_engine_execute_node", will_engine_execute_node, METH_O, "Whether the pass that runs here meets the node."},
-    {"queue_callback", queue_callback, METH_O, "queue_callback(fn)\n\nfn() runs at the end of the pass that runs here."},
-    {"gradient_edge", python_gradient_edge, METH_O, "gradient_edge(tensor)\n\n(node, output_nr) to which its gradient flows."},
+    {"current_graph_task_id", current_graph_task_id, METH_NOARGS,
+     "The number of the pass that runs here, or -1."},
+    {"is_checkpoint_valid", is_checkpoint_valid, METH_NOARGS,
+     "False in a pass that computes some gradients only."},
+    {"will_engine_execute_node", will_engine_execute_node, METH_O,
+     "Whether the pass that runs here meets the node."},
+    {"queue_callback", queue_callback, METH_O,
+     "queue_callback(fn)\n\nfn() runs at the end of the pass that runs here."},
+    {"gradient_edge", python_gradient_edge, METH_O,
+     "gradient_edge(tensor)\n\n(node, output_nr) to which its gradient flows."},
     {nullptr}};
 PyMethodDef at_exit = {"leave_at_exit", leave_at_exit, METH_NOARGS, "Asks threads to leave the engine."};
 
 int init(PyObject* module) {
     interpreter = PyInterpreterState_Get();
-    autograd::set_runtime(new PythonRuntime); // never destroyed: threads may outlive main()
+    autograd::set_runtime(new PythonRuntime);  // never destroyed: threads may outlive main()
     pthread_atfork(nullptr, nullptr, after_fork_in_child);
     const Ref atexit = Ref::steal(PyImport_ImportModule("atexit"));
     const Ref handler = Ref::steal(PyCFunction_New(&at_exit, nullptr));
@@ -314,6 +327,6 @@ int init(PyObject* module) {
 }
 const Subject subject(init);
 
-} // namespace
+}  // namespace
 
-} // namespace tritorch
+}  // namespace tritorch

@@ -19,7 +19,8 @@ bool has_shape(PyArrayObject* array, const Metadata& wanted) {
     return wanted.same_shape(PyArray_DIMS(array), PyArray_NDIM(array));
 }
 bool same_shape(PyArrayObject* a, PyArrayObject* b) {
-    return PyArray_NDIM(a) == PyArray_NDIM(b) && PyArray_CompareLists(PyArray_DIMS(a), PyArray_DIMS(b), PyArray_NDIM(a));
+    return PyArray_NDIM(a) == PyArray_NDIM(b) &&
+           PyArray_CompareLists(PyArray_DIMS(a), PyArray_DIMS(b), PyArray_NDIM(a));
 }
 bool same_dtype(PyArray_Descr* a, PyArray_Descr* b) { return a == b || PyArray_EquivTypes(a, b); }
 
@@ -67,8 +68,8 @@ std::string brackets(const npy_intp* dims, int ndim) {
 
 [[noreturn]] void refuse(const autograd::Node& node, std::uint32_t index, const std::string& what) {
     const std::string who = node.name();
-    PyErr_Format(PyExc_RuntimeError, "Function %s returned an invalid gradient at index %u - %s", who.c_str(), index,
-                 what.c_str());
+    PyErr_Format(PyExc_RuntimeError, "Function %s returned an invalid gradient at index %u - %s", who.c_str(),
+                 index, what.c_str());
     throw CarriedError();
 }
 
@@ -100,13 +101,15 @@ Ref sum_small(PyArrayObject* array, const Metadata& wanted) {
         if (!context) throw CarriedError();
         sum = call(reduce, reinterpret_cast<PyObject*>(array), over.get());
     }
-    const Ref whole = checked(PyArray_FromAny(sum.get(), nullptr, 0, 0, 0, nullptr)); // a full sum gives a scalar
+    const Ref whole =
+        checked(PyArray_FromAny(sum.get(), nullptr, 0, 0, 0, nullptr));  // a full sum gives a scalar
     PyArray_Dims shape{const_cast<npy_intp*>(wanted.dims()), wanted.ndim()};
     return checked(PyArray_Newshape(as_array(whole.get()), &shape, NPY_CORDER));
 }
 
 bool sums_exactly_enough(PyArrayObject* array) {
-    constexpr npy_intp small = 1 << 14; // NumPy adds row by row: beyond, the operator's own summation is closer
+    constexpr npy_intp small =
+        1 << 14;  // NumPy adds row by row: beyond, the operator's own summation is closer
     const int type = PyArray_TYPE(array);
     return PyArray_SIZE(array) <= small &&
            (type == NPY_FLOAT || type == NPY_DOUBLE || type == NPY_CFLOAT || type == NPY_CDOUBLE);
@@ -124,7 +127,7 @@ void sum_to(autograd::Value& gradient, const Metadata& wanted) {
     gradient = into_value(call(TRITORCH_OPERATOR(sum_to_size), as_object(tensor), shape.get()));
 }
 
-} // namespace
+}  // namespace
 
 PyObject* required_operator(PyObject* function, const char* name) {
     if (function) return function;
@@ -165,9 +168,10 @@ Ref Metadata::shape() const {
 }
 
 Ref Metadata::dtype() const {
-    npy_intp none = 0; // dtype_of() reads arrays
+    npy_intp none = 0;  // dtype_of() reads arrays
     Py_INCREF(descr_.get());
-    const Ref empty = checked(PyArray_NewFromDescr(&PyArray_Type, descr(), 1, &none, nullptr, nullptr, 0, nullptr));
+    const Ref empty =
+        checked(PyArray_NewFromDescr(&PyArray_Type, descr(), 1, &none, nullptr, nullptr, 0, nullptr));
     PyObject* dtype = dtype_of(empty.get());
     if (!dtype) throw CarriedError();
     return Ref::share(dtype);
@@ -182,13 +186,15 @@ bool Metadata::same_shape(const npy_intp* other, int ndim) const noexcept {
 void fit(autograd::Value& gradient, const Metadata& wanted, const autograd::Node& node, std::uint32_t index) {
     TensorObject* tensor = tensor_in(gradient);
     PyArrayObject* array = host_array(tensor);
-    if (array && wanted.on_host() && has_shape(array, wanted) && PyArray_DESCR(array) == wanted.descr()) return;
+    if (array && wanted.on_host() && has_shape(array, wanted) && PyArray_DESCR(array) == wanted.descr())
+        return;
 
     const Metadata given(tensor->array);
     if (!wanted.same_shape(given.dims(), given.ndim())) {
         if (!expands_to(wanted, given)) {
-            refuse(node, index, "got " + brackets(given.dims(), given.ndim()) + " but expected shape compatible with " +
-                                    brackets(wanted.dims(), wanted.ndim()));
+            refuse(node, index,
+                   "got " + brackets(given.dims(), given.ndim()) + " but expected shape compatible with " +
+                       brackets(wanted.dims(), wanted.ndim()));
         }
         sum_to(gradient, wanted);
     }
@@ -197,13 +203,16 @@ void fit(autograd::Value& gradient, const Metadata& wanted, const autograd::Node
     }
     if (given.on_host() != wanted.on_host() && given.ndim() != 0) {
         const Ref want = checked(PyObject_Str(wanted.device())), got = checked(PyObject_Str(given.device()));
-        refuse(node, index, std::string("expected device ") + PyUnicode_AsUTF8(want.get()) + " but got " +
-                                PyUnicode_AsUTF8(got.get()));
+        refuse(node, index,
+               std::string("expected device ") + PyUnicode_AsUTF8(want.get()) + " but got " +
+                   PyUnicode_AsUTF8(got.get()));
     }
     PyObject* descr = reinterpret_cast<PyObject*>(Metadata(tensor_in(gradient)->array).descr());
-    if (!same_dtype(reinterpret_cast<PyArray_Descr*>(descr), wanted.descr()) || given.on_host() != wanted.on_host()) {
+    if (!same_dtype(reinterpret_cast<PyArray_Descr*>(descr), wanted.descr()) ||
+        given.on_host() != wanted.on_host()) {
         const Ref dtype = wanted.dtype();
-        gradient = into_value(call(TRITORCH_OPERATOR(to), as_object(tensor_in(gradient)), dtype.get(), wanted.device()));
+        gradient = into_value(
+            call(TRITORCH_OPERATOR(to), as_object(tensor_in(gradient)), dtype.get(), wanted.device()));
     }
 }
 
@@ -226,8 +235,8 @@ void add_gradient(autograd::Value& into, autograd::Value more) {
 
 void add_in_place(TensorObject* target, TensorObject* gradient) {
     PyArrayObject *left = host_array(target), *right = host_array(gradient);
-    if (!left || !right || !same_shape(left, right) || !same_dtype(PyArray_DESCR(left), PyArray_DESCR(right)) ||
-        !PyArray_ISWRITEABLE(left)) {
+    if (!left || !right || !same_shape(left, right) ||
+        !same_dtype(PyArray_DESCR(left), PyArray_DESCR(right)) || !PyArray_ISWRITEABLE(left)) {
         call(TRITORCH_OPERATOR(add_), as_object(target), as_object(gradient));
         return;
     }
@@ -250,13 +259,15 @@ namespace {
 
 // Without gaps or overlap, in some order of the dims.
 bool is_dense(PyArrayObject* array) {
-    if (PyArray_CHKFLAGS(array, NPY_ARRAY_C_CONTIGUOUS) || PyArray_CHKFLAGS(array, NPY_ARRAY_F_CONTIGUOUS)) return true;
+    if (PyArray_CHKFLAGS(array, NPY_ARRAY_C_CONTIGUOUS) || PyArray_CHKFLAGS(array, NPY_ARRAY_F_CONTIGUOUS))
+        return true;
     int order[NPY_MAXDIMS];
     int count = 0;
     for (int i = 0; i < PyArray_NDIM(array); ++i) {
         if (PyArray_DIM(array, i) != 1) order[count++] = i;
     }
-    std::sort(order, order + count, [&](int a, int b) { return PyArray_STRIDE(array, a) < PyArray_STRIDE(array, b); });
+    std::sort(order, order + count,
+              [&](int a, int b) { return PyArray_STRIDE(array, a) < PyArray_STRIDE(array, b); });
     npy_intp expected = PyArray_ITEMSIZE(array);
     for (int i = 0; i < count; ++i) {
         if (PyArray_STRIDE(array, order[i]) != expected) return false;
@@ -265,12 +276,13 @@ bool is_dense(PyArrayObject* array) {
     return true;
 }
 
-} // namespace
+}  // namespace
 
 bool has_layout_of(TensorObject* gradient, TensorObject* like) noexcept {
     PyArrayObject *a = host_array(gradient), *b = host_array(like);
     if (!a || !b) return true;
-    if (PyArray_CHKFLAGS(b, NPY_ARRAY_C_CONTIGUOUS) || !is_dense(b)) return PyArray_CHKFLAGS(a, NPY_ARRAY_C_CONTIGUOUS);
+    if (PyArray_CHKFLAGS(b, NPY_ARRAY_C_CONTIGUOUS) || !is_dense(b))
+        return PyArray_CHKFLAGS(a, NPY_ARRAY_C_CONTIGUOUS);
     for (int i = 0; i < PyArray_NDIM(a); ++i) {
         if (PyArray_DIM(a, i) != 1 && PyArray_STRIDE(a, i) != PyArray_STRIDE(b, i)) return false;
     }
@@ -305,4 +317,4 @@ bool has_nan(TensorObject* gradient) {
     return truth;
 }
 
-} // namespace tritorch
+}  // namespace tritorch

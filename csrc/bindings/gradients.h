@@ -1,5 +1,6 @@
-// The engine's arithmetic on gradients: do they fit, what is their sum, who else sees them. Plain arrays outside the
-// graph are handled here; whatever is recorded, or lives on a device, goes through the operators of backend.h.
+// The engine's arithmetic on gradients: do they fit, what is their sum, who else sees them. Plain arrays
+// outside the graph are handled here; whatever is recorded, or lives on a device, goes through the operators
+// of backend.h.
 #pragma once
 
 #include "../autograd/node.h"
@@ -55,8 +56,8 @@ class Metadata {
     std::unique_ptr<npy_intp[]> many_;
 };
 
-// The gradient, summed to the shape and cast to the dtype that `wanted` says; throws torch's error where it can't be.
-// `node` and `index` name it there.
+// The gradient, summed to the shape and cast to the dtype that `wanted` says; throws torch's error where it
+// can't be. `node` and `index` name it there.
 void fit(autograd::Value& gradient, const Metadata& wanted, const autograd::Node& node, std::uint32_t index);
 
 // into + more, in place if nobody else sees `into` and grad mode is off.
@@ -74,6 +75,8 @@ bool has_layout_of(TensorObject* gradient, TensorObject* like) noexcept;
 bool has_nan(TensorObject* gradient);
 
 // Lets go of what the engine holds, as an owned reference; empty for none.
-inline Ref take(autograd::Value& value) noexcept { return Ref::steal(static_cast<PyObject*>(value.detach())); }
+inline Ref take(autograd::Value& value) noexcept {
+    return Ref::steal(static_cast<PyObject*>(value.detach()));
+}
 
-} // namespace tritorch
+}  // namespace tritorch

@@ -1,29 +1,30 @@
-// Hooks of tensors and nodes. The order in which they run is the engine's: hooks of the tensors, retain_grad, hooks before the
-// node, the node, hooks after it, and in a leaf's accumulator the post-accumulate-grad hooks last.
+// Hooks of tensors and nodes. The order in which they run is the engine's: hooks of the tensors, retain_grad,
+// hooks before the node, the node, hooks after it, and in a leaf's accumulator the post-accumulate-grad hooks
+// last.
 //
 // Note [Where hooks live]
-// Hooks stand in OrderedDicts, id -> callable, which the handles that Python holds know weakly. A leaf keeps its
-// dicts itself, as its accumulator comes and goes; everything else keeps them on the node, so that a hook stays with
-// the value it was registered on when its tensor is written in place.
+// Hooks stand in OrderedDicts, id -> callable, which the handles that Python holds know weakly. A leaf keeps
+// its dicts itself, as its accumulator comes and goes; everything else keeps them on the node, so that a hook
+// stays with the value it was registered on when its tensor is written in place.
 #include "node.h"
 
 namespace tritorch {
 
 namespace {
 
-PyObject* ordered_dict = nullptr; // collections.OrderedDict: a plain dict can't be referred to weakly
-PyObject* handle_type = nullptr;  // RemovableHandle
+PyObject* ordered_dict = nullptr;  // collections.OrderedDict: a plain dict can't be referred to weakly
+PyObject* handle_type = nullptr;   // RemovableHandle
 
 struct OutputHooks {
     std::uint32_t output;
-    Ref hooks;    // dict
-    Ref retained; // weak reference to the tensor that called retain_grad()
+    Ref hooks;     // dict
+    Ref retained;  // weak reference to the tensor that called retain_grad()
 };
 
 std::string name_of(PyObject* hook) {
     const Ref name = Ref::steal(PyObject_GetAttrString(hook, "__name__"));
     const char* text = name && PyUnicode_Check(name.get()) ? PyUnicode_AsUTF8(name.get()) : nullptr;
-    PyErr_Clear(); // a callable object has no name
+    PyErr_Clear();  // a callable object has no name
     return text ? text : "<unknown>";
 }
 
@@ -48,13 +49,15 @@ void replace(autograd::Value& value, PyObject* replacement, PyObject* hook) {
         return;
     }
     if (!is_tensor(replacement)) {
-        refuse(PyExc_TypeError, std::string("expected Variable, but hook returned '") + Py_TYPE(replacement)->tp_name + "'");
+        refuse(PyExc_TypeError,
+               std::string("expected Variable, but hook returned '") + Py_TYPE(replacement)->tp_name + "'");
     }
     if (!value) refuse(PyExc_RuntimeError, "can't replace a None gradient with a non-None value");
     const Metadata before(tensor_in(value)->array), after(as_tensor(replacement)->array);
     if (before.descr() != after.descr() && !PyArray_EquivTypes(before.descr(), after.descr())) {
         refuse(PyExc_RuntimeError, "hook '" + name_of(hook) + "' has changed the type of value (was " +
-                                       type_text(tensor_in(value)) + " got " + type_text(as_tensor(replacement)) + ")");
+                                       type_text(tensor_in(value)) + " got " +
+                                       type_text(as_tensor(replacement)) + ")");
     }
     if (!before.same_shape(after.dims(), after.ndim())) {
         refuse(PyExc_RuntimeError, "hook '" + name_of(hook) + "' has changed the size of value");
@@ -72,17 +75,20 @@ void for_each_hook(const Ref& hooks, Use use) {
 
 Ref as_tuple(const autograd::Values& values) {
     Ref tuple = checked(PyTuple_New(values.size()));
-    for (std::uint32_t i = 0; i < values.size(); ++i) PyTuple_SET_ITEM(tuple.get(), i, Py_NewRef(or_none(values[i])));
+    for (std::uint32_t i = 0; i < values.size(); ++i)
+        PyTuple_SET_ITEM(tuple.get(), i, Py_NewRef(or_none(values[i])));
     return tuple;
 }
 
 void replace_all(autograd::Values& values, PyObject* returned, PyObject* hook) {
     if (returned == Py_None) return;
     if (!PyTuple_Check(returned)) {
-        refuse(PyExc_TypeError, std::string("expected tuple, but hook returned '") + Py_TYPE(returned)->tp_name + "'");
+        refuse(PyExc_TypeError,
+               std::string("expected tuple, but hook returned '") + Py_TYPE(returned)->tp_name + "'");
     }
     if (PyTuple_GET_SIZE(returned) != values.size()) {
-        refuse(PyExc_RuntimeError, "hook '" + name_of(hook) + "' has returned an incorrect number of values (got " +
+        refuse(PyExc_RuntimeError, "hook '" + name_of(hook) +
+                                       "' has returned an incorrect number of values (got " +
                                        std::to_string(PyTuple_GET_SIZE(returned)) + ", but expected " +
                                        std::to_string(values.size()) + ")");
     }
@@ -255,13 +261,16 @@ PyObject* set_removable_handle(PyObject*, PyObject* type) {
 
 PyMethodDef functions[] = {
     {"register_tensor_hook", method(python_register_tensor_hook), METH_FASTCALL,
-     "register_tensor_hook(tensor, hook)\n\nhook(grad) runs when the gradient of the tensor is known; it may give "
+     "register_tensor_hook(tensor, hook)\n\nhook(grad) runs when the gradient of the tensor is known; it may "
+     "give "
      "another. Gives a handle to remove it."},
     {"register_post_accumulate_grad_hook", method(python_register_post_accumulate), METH_FASTCALL,
      "register_post_accumulate_grad_hook(leaf, hook)\n\nhook(leaf) runs after its grad has been added to."},
-    {"retain_grad", python_retain_grad, METH_O, "retain_grad(tensor)\n\nHas the grad of a tensor kept that is no leaf."},
+    {"retain_grad", python_retain_grad, METH_O,
+     "retain_grad(tensor)\n\nHas the grad of a tensor kept that is no leaf."},
     {"set_removable_handle", set_removable_handle, METH_O,
-     "set_removable_handle(cls)\n\ncls(dict) makes the handle of a hook that stands in the dict under its `id`."},
+     "set_removable_handle(cls)\n\ncls(dict) makes the handle of a hook that stands in the dict under its "
+     "`id`."},
     {nullptr}};
 
 int init(PyObject* module) {
@@ -272,7 +281,7 @@ int init(PyObject* module) {
 }
 const Subject subject(init);
 
-} // namespace
+}  // namespace
 
 void retain_grad(TensorObject* tensor) {
     if (!requires_grad_of(tensor)) {
@@ -280,7 +289,8 @@ void retain_grad(TensorObject* tensor) {
     }
     autograd::Node* node = producer_of(tensor);
     if (!node || tensor->meta->retains_grad) return;
-    hooks_of(*node).of_output(tensor->meta->output_nr).retained = checked(PyWeakref_NewRef(as_object(tensor), nullptr));
+    hooks_of(*node).of_output(tensor->meta->output_nr).retained =
+        checked(PyWeakref_NewRef(as_object(tensor), nullptr));
     tensor->meta->retains_grad = true;
 }
 
@@ -306,4 +316,4 @@ PyObject* register_node_hook(PyNode& node, PyObject* hook, bool before) {
     return python_call([&] { return add_hook(hooks_of(node).node_hooks(before), hook); });
 }
 
-} // namespace tritorch
+}  // namespace tritorch

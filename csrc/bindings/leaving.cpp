@@ -9,4 +9,4 @@ void sleep_until_exit() noexcept {
     for (;;) std::this_thread::sleep_for(std::chrono::hours(24));
 }
 
-} // namespace tritorch
+}  // namespace tritorch

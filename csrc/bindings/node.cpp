@@ -14,8 +14,7 @@ namespace {
 PyTypeObject* node_type = nullptr;
 
 struct Face {
-    PyObject_HEAD
-    PyNode* node; // owned
+    PyObject_HEAD PyNode* node;  // owned
     PyObject* weakrefs;
 };
 
@@ -72,9 +71,7 @@ PyObject* face_getattro(PyObject* self, PyObject* name) {
     PyErr_Fetch(&type, &error, &traceback);
     try {
         value = node_of(self).attribute(name);
-    } catch (...) {
-        restore_current_exception();
-    }
+    } catch (...) { restore_current_exception(); }
     if (value || PyErr_Occurred()) {
         Py_XDECREF(type);
         Py_XDECREF(error);
@@ -90,7 +87,9 @@ PyObject* get_name(PyObject* self, PyObject*) {
     return PyUnicode_FromStringAndSize(name.data(), static_cast<Py_ssize_t>(name.size()));
 }
 
-PyObject* get_sequence(PyObject* self, PyObject*) { return PyLong_FromUnsignedLongLong(node_of(self).sequence()); }
+PyObject* get_sequence(PyObject* self, PyObject*) {
+    return PyLong_FromUnsignedLongLong(node_of(self).sequence());
+}
 
 PyObject* get_next_functions(PyObject* self, void*) {
     const auto& edges = node_of(self).edges();
@@ -113,10 +112,12 @@ PyObject* get_metadata(PyObject* self, void*) {
 
 PyObject* get_requires_grad(PyObject*, void*) { Py_RETURN_TRUE; }
 
-PyStructSequence_Field input_metadata_fields[] = {
-    {"shape", "the sizes that the gradient has"}, {"dtype", "its dtype"}, {"device", "its device"}, {nullptr, nullptr}};
-PyStructSequence_Desc input_metadata_desc = {"tritorch._C.InputMetadata", "What the gradient of one output looks like.",
-                                             input_metadata_fields, 3};
+PyStructSequence_Field input_metadata_fields[] = {{"shape", "the sizes that the gradient has"},
+                                                  {"dtype", "its dtype"},
+                                                  {"device", "its device"},
+                                                  {nullptr, nullptr}};
+PyStructSequence_Desc input_metadata_desc = {
+    "tritorch._C.InputMetadata", "What the gradient of one output looks like.", input_metadata_fields, 3};
 PyTypeObject* input_metadata_type = nullptr;
 
 PyObject* get_input_metadata(PyObject* self, void*) {
@@ -125,7 +126,7 @@ PyObject* get_input_metadata(PyObject* self, void*) {
         Ref result = checked(PyTuple_New(node.inputs()));
         for (std::uint32_t i = 0; i < node.inputs(); ++i) {
             const Metadata& metadata = node.metadata(i);
-            if (!metadata) { // an output without a gradient
+            if (!metadata) {  // an output without a gradient
                 PyTuple_SET_ITEM(result.get(), i, Py_NewRef(Py_None));
                 continue;
             }
@@ -142,10 +143,15 @@ PyObject* get_input_metadata(PyObject* self, void*) {
     }
 }
 
-PyObject* register_hook(PyObject* self, PyObject* hook) { return register_node_hook(node_of(self), hook, false); }
-PyObject* register_prehook(PyObject* self, PyObject* hook) { return register_node_hook(node_of(self), hook, true); }
+PyObject* register_hook(PyObject* self, PyObject* hook) {
+    return register_node_hook(node_of(self), hook, false);
+}
+PyObject* register_prehook(PyObject* self, PyObject* hook) {
+    return register_node_hook(node_of(self), hook, true);
+}
 
-PyMemberDef node_members[] = {{"__weaklistoffset__", T_PYSSIZET, offsetof(Face, weakrefs), READONLY}, {nullptr}};
+PyMemberDef node_members[] = {{"__weaklistoffset__", T_PYSSIZET, offsetof(Face, weakrefs), READONLY},
+                              {nullptr}};
 PyMethodDef node_methods[] = {
     {"name", get_name, METH_NOARGS, "The name of the derivative."},
     {"_sequence_nr", get_sequence, METH_NOARGS, "Counts up with each recorded operator of a thread."},
@@ -155,33 +161,37 @@ PyMethodDef node_methods[] = {
      "register_prehook(fn)\n\nfn(grad_outputs) runs before the node; may return other grad_outputs."},
     {nullptr}};
 PyGetSetDef node_attributes[] = {
-    {"next_functions", get_next_functions, nullptr, "where its gradients flow: a tuple of (Node or None, int)"},
+    {"next_functions", get_next_functions, nullptr,
+     "where its gradients flow: a tuple of (Node or None, int)"},
     {"metadata", get_metadata, nullptr, "a dict for whoever wants to keep something here"},
     {"requires_grad", get_requires_grad, nullptr, "True"},
-    {"_input_metadata", get_input_metadata, nullptr, "shape, dtype and device of each gradient that comes in"},
+    {"_input_metadata", get_input_metadata, nullptr,
+     "shape, dtype and device of each gradient that comes in"},
     {nullptr}};
-PyType_Slot node_slots[] = {{Py_tp_doc, const_cast<char*>("A node of the graph: the derivative of one recorded call.")},
-                            {Py_tp_dealloc, reinterpret_cast<void*>(face_dealloc)},
-                            {Py_tp_traverse, reinterpret_cast<void*>(face_traverse)},
-                            {Py_tp_clear, reinterpret_cast<void*>(face_clear)},
-                            {Py_tp_getattro, reinterpret_cast<void*>(face_getattro)},
-                            {Py_tp_members, node_members},
-                            {Py_tp_methods, node_methods},
-                            {Py_tp_getset, node_attributes},
-                            {0, nullptr}};
-PyType_Spec node_spec = {"tritorch._C.Node", sizeof(Face), 0,
-                         Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC |
-                             Py_TPFLAGS_DISALLOW_INSTANTIATION,
-                         node_slots};
+PyType_Slot node_slots[] = {
+    {Py_tp_doc, const_cast<char*>("A node of the graph: the derivative of one recorded call.")},
+    {Py_tp_dealloc, reinterpret_cast<void*>(face_dealloc)},
+    {Py_tp_traverse, reinterpret_cast<void*>(face_traverse)},
+    {Py_tp_clear, reinterpret_cast<void*>(face_clear)},
+    {Py_tp_getattro, reinterpret_cast<void*>(face_getattro)},
+    {Py_tp_members, node_members},
+    {Py_tp_methods, node_methods},
+    {Py_tp_getset, node_attributes},
+    {0, nullptr}};
+PyType_Spec node_spec = {
+    "tritorch._C.Node", sizeof(Face), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    node_slots};
 
-// ---- the type OpBackward -----------------------------------------------------------------------------------
+// ---- the type OpBackward
+// -----------------------------------------------------------------------------------
 
 PyObject* op_new(PyTypeObject* type, PyObject* args, PyObject* keywords) {
     PyObject *name, *function, *saved_names = Py_None;
     int lazy = 0;
     static const char* names[] = {"name", "fn", "saved_names", "lazy", nullptr};
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "UO|Op:OpBackward", const_cast<char**>(names), &name, &function,
-                                     &saved_names, &lazy)) {
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "UO|Op:OpBackward", const_cast<char**>(names), &name,
+                                     &function, &saved_names, &lazy)) {
         return nullptr;
     }
     Ref kept;
@@ -224,18 +234,18 @@ PyMemberDef op_members[] = {
     {"saved_names", T_OBJECT, offsetof(OpBackward, saved_names), READONLY, "names of what is saved, or None"},
     {nullptr}};
 PyType_Slot op_slots[] = {
-    {Py_tp_doc, const_cast<char*>(
-                    "OpBackward(name, fn, saved_names=None, lazy=False)\n\n"
-                    "The derivative of an operator: fn(needs, saved, *grads) gives one gradient an input. A lazy one is\n"
-                    "called fn(needs, node, *grads), and reads node.saved_tensors itself.")},
+    {Py_tp_doc, const_cast<char*>("OpBackward(name, fn, saved_names=None, lazy=False)\n\n"
+                                  "The derivative of an operator: fn(needs, saved, *grads) gives one "
+                                  "gradient an input. A lazy one is\n"
+                                  "called fn(needs, node, *grads), and reads node.saved_tensors itself.")},
     {Py_tp_new, reinterpret_cast<void*>(op_new)},
     {Py_tp_dealloc, reinterpret_cast<void*>(op_dealloc)},
     {Py_tp_traverse, reinterpret_cast<void*>(op_traverse)},
     {Py_tp_clear, reinterpret_cast<void*>(op_clear)},
     {Py_tp_members, op_members},
     {0, nullptr}};
-PyType_Spec op_spec = {"tritorch._C.OpBackward", sizeof(OpBackward), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
-                       op_slots};
+PyType_Spec op_spec = {"tritorch._C.OpBackward", sizeof(OpBackward), 0,
+                       Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, op_slots};
 
 int init(PyObject* module) {
     node_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&node_spec));
@@ -247,9 +257,10 @@ int init(PyObject* module) {
 }
 const Subject subject(init);
 
-} // namespace
+}  // namespace
 
-// ---- PyNode ------------------------------------------------------------------------------------------------
+// ---- PyNode
+// ------------------------------------------------------------------------------------------------
 
 PyNode::~PyNode() = default;
 
@@ -286,4 +297,4 @@ PyNode* node_behind(PyObject* face) {
     return nullptr;
 }
 
-} // namespace tritorch
+}  // namespace tritorch

@@ -1,9 +1,9 @@
 // The nodes that Python's tensors hang on, and the objects by which Python sees them.
 //
 // Note [Faces of nodes]
-// A node is a C++ object with its own count. Python sees it through a face, `_C.Node` (of a class named after the
-// operator), that owns the node; the node knows its face without owning it, so that `x.grad_fn is x.grad_fn` as long
-// as somebody holds it.
+// A node is a C++ object with its own count. Python sees it through a face, `_C.Node` (of a class named after
+// the operator), that owns the node; the node knows its face without owning it, so that `x.grad_fn is
+// x.grad_fn` as long as somebody holds it.
 #pragma once
 
 #include "../autograd/engine.h"
@@ -22,10 +22,11 @@ namespace tritorch {
 
 // What few nodes have: made on demand.
 struct NodeExtras {
-    Ref metadata; // dict; anomaly mode keeps the stack and the parent node here
+    Ref metadata;  // dict; anomaly mode keeps the stack and the parent node here
 };
 
-// Every node that a tensor of Python's can have: with its face and what its gradients look like. All under the GIL.
+// Every node that a tensor of Python's can have: with its face and what its gradients look like. All under
+// the GIL.
 class PyNode : public autograd::Node {
   public:
     using Node::Node;
@@ -41,9 +42,9 @@ class PyNode : public autograd::Node {
     virtual int traverse(visitproc visit, void* arg) const;
     virtual void clear_references() {}
     std::string name() const override;
-    void on_error() noexcept override; // anomaly.cpp
+    void on_error() noexcept override;  // anomaly.cpp
 
-    PyObject* face = nullptr; // borrowed
+    PyObject* face = nullptr;  // borrowed
     std::unique_ptr<NodeExtras> extras;
 
     // Nodes come and go under the GIL: from Python's own arena.
@@ -59,11 +60,10 @@ inline PyNode& as_py_node(autograd::Node& node) noexcept { return static_cast<Py
 
 // OpBackward: the derivative of an operator, shared by all its nodes.
 struct OpBackward {
-    PyObject_HEAD
-    PyObject* name;        // str
-    PyObject* function;    // see OpNode::run
-    PyObject* saved_names; // tuple of str, or null
-    bool lazy;             // the function is handed the node, and unpacks what was saved itself
+    PyObject_HEAD PyObject* name;  // str
+    PyObject* function;            // see OpNode::run
+    PyObject* saved_names;         // tuple of str, or null
+    bool lazy;                     // the function is handed the node, and unpacks what was saved itself
 };
 extern PyTypeObject* op_backward_type;
 
@@ -82,8 +82,8 @@ class OpNode final : public PyNode {
     void clear_references() override { saved.release(); }
 
     void set_output(std::uint32_t index, PyObject* array) { outputs_[index] = Metadata(array); }
-    // One edge for each tensor, number or None in `inputs`; a list has one for each of its items. Where the operator
-    // has written `written`, the edges lead to what was there before. Throws CarriedError.
+    // One edge for each tensor, number or None in `inputs`; a list has one for each of its items. Where the
+    // operator has written `written`, the edges lead to what was there before. Throws CarriedError.
     void connect(PyObject* inputs, TensorObject* written);
 
     SavedTuple saved;
@@ -92,7 +92,7 @@ class OpNode final : public PyNode {
     std::uint64_t needed_positions() const;
     void spread(PyObject* returned, autograd::Values& results) const;
 
-    OpBackward* op_; // owned
+    OpBackward* op_;  // owned
     std::uint32_t positions_ = 0;
     // How many edges each position has, or `single` for one that is no list; empty where there are no lists.
     static constexpr std::int32_t single = -1;
@@ -117,20 +117,20 @@ class AccumulateGrad final : public PyNode {
     void accumulate(autograd::Value gradient);
     void call_post_hooks();
 
-    TensorObject* leaf_; // owned
+    TensorObject* leaf_;  // owned
     Metadata metadata_;
-    bool busy_ = false; // see Note [One writer of .grad]
+    bool busy_ = false;  // see Note [One writer of .grad]
 };
 
-// The node by which the base of `view` takes part in the write: see copy_slices.cpp. `own_edges` are the edges of `write`
-// that lead to what the view was before. Throws CarriedError.
+// The node by which the base of `view` takes part in the write: see copy_slices.cpp. `own_edges` are the
+// edges of `write` that lead to what the view was before. Throws CarriedError.
 autograd::NodePtr make_copy_slices(TensorObject* view, autograd::Pointer<OpNode> write,
                                    const std::vector<std::uint32_t>& own_edges);
 
 // ---- between tensors and nodes -------------------------------------------------------------------------
 
-// Where the gradient of a tensor flows: to the node that made it, or, for a leaf, to its accumulator; nowhere for a
-// constant. Throws CarriedError.
+// Where the gradient of a tensor flows: to the node that made it, or, for a leaf, to its accumulator; nowhere
+// for a constant. Throws CarriedError.
 autograd::Edge gradient_edge(TensorObject* tensor);
 // The leaf's accumulator, made if there is none now.
 autograd::NodePtr accumulator_of(TensorObject* leaf);
@@ -145,8 +145,8 @@ PyNode* running_node() noexcept;
 
 // ---- hooks.cpp -----------------------------------------------------------------------------------------
 
-// Gives a tensor that was written in place its new producer. Its hooks stay with the old one; only what retain_grad()
-// asked for goes along.
+// Gives a tensor that was written in place its new producer. Its hooks stay with the old one; only what
+// retain_grad() asked for goes along.
 void rebase_history(TensorObject* tensor, autograd::NodePtr node, std::uint32_t output_nr);
 // Gives a fresh accumulator the hooks that its leaf has.
 void adopt_leaf_hooks(AccumulateGrad& node);
@@ -164,4 +164,4 @@ void remember_forward(PyNode& node);
 // Throws torch's error if one of the results has a NaN, in anomaly mode with check_nan.
 void check_anomaly(const autograd::Node& node, const autograd::Values& results);
 
-} // namespace tritorch
+}  // namespace tritorch

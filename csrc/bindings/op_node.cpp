@@ -21,7 +21,8 @@ class RunningNode {
 bool is_list(PyObject* object) { return PyList_Check(object) || PyTuple_Check(object); }
 
 [[noreturn]] void wrong_count(const std::string& name, Py_ssize_t expected, Py_ssize_t got) {
-    PyErr_Format(PyExc_RuntimeError, "function %s returned an incorrect number of gradients (expected %zd, got %zd)",
+    PyErr_Format(PyExc_RuntimeError,
+                 "function %s returned an incorrect number of gradients (expected %zd, got %zd)",
                  name.c_str(), expected, got);
     throw CarriedError();
 }
@@ -29,27 +30,29 @@ bool is_list(PyObject* object) { return PyList_Check(object) || PyTuple_Check(ob
 autograd::Value as_gradient(PyObject* object, const PyNode& node) {
     if (object == Py_None) return {};
     if (!is_tensor(object)) {
-        PyErr_Format(PyExc_TypeError, "function %s returned a gradient that is no Tensor and not None, but %s",
+        PyErr_Format(PyExc_TypeError,
+                     "function %s returned a gradient that is no Tensor and not None, but %s",
                      node.name().c_str(), Py_TYPE(object)->tp_name);
         throw CarriedError();
     }
     return autograd::Value(Py_NewRef(object));
 }
 
-} // namespace
+}  // namespace
 
 PyNode* running_node() noexcept { return running; }
 
-OpNode::OpNode(OpBackward* op, std::uint32_t outputs) : PyNode(next_sequence(), outputs), op_(op), outputs_(outputs) {
+OpNode::OpNode(OpBackward* op, std::uint32_t outputs)
+    : PyNode(next_sequence(), outputs), op_(op), outputs_(outputs) {
     Py_INCREF(op_);
 }
 
 OpNode::~OpNode() { Py_DECREF(op_); }
 
 // Note [Edges of a write]
-// When record_inplace() runs, the version has been bumped already, so that every view of the storage seems out of
-// date. Edges must lead to the history before the write: they are gathered with the counter one back, and a view whose
-// history is rebuilt meanwhile stays marked as out of date.
+// When record_inplace() runs, the version has been bumped already, so that every view of the storage seems
+// out of date. Edges must lead to the history before the write: they are gathered with the counter one back,
+// and a view whose history is rebuilt meanwhile stays marked as out of date.
 void OpNode::connect(PyObject* inputs, TensorObject* written) {
     struct OneBack {
         Version* version;
@@ -59,7 +62,9 @@ void OpNode::connect(PyObject* inputs, TensorObject* written) {
     } back{written && written->version && written->version->value ? written->version : nullptr};
     if (back.version) --back.version->value;
 
-    auto add = [this](PyObject* item) { add_edge(is_tensor(item) ? gradient_edge(as_tensor(item)) : autograd::Edge()); };
+    auto add = [this](PyObject* item) {
+        add_edge(is_tensor(item) ? gradient_edge(as_tensor(item)) : autograd::Edge());
+    };
     positions_ = static_cast<std::uint32_t>(PyTuple_GET_SIZE(inputs));
     for (std::uint32_t i = 0; i < positions_; ++i) {
         PyObject* item = PyTuple_GET_ITEM(inputs, i);
@@ -154,13 +159,14 @@ PyObject* OpNode::attribute(PyObject* name) {
     if (op_->saved_names && wanted.starts_with("_saved_")) {
         for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(op_->saved_names); ++i) {
             const char* known = PyUnicode_AsUTF8(PyTuple_GET_ITEM(op_->saved_names, i));
-            if (known && wanted.substr(7) == known) return saved.unpack_item(static_cast<std::uint32_t>(i), this);
+            if (known && wanted.substr(7) == known)
+                return saved.unpack_item(static_cast<std::uint32_t>(i), this);
         }
     }
     if (!op_->lazy || wanted.starts_with("__")) return nullptr;
     const Ref context = Ref::steal(PyObject_GetAttrString(op_->function, "ctx"));
     if (context) return PyObject_GetAttr(context.get(), name);
-    PyErr_Clear(); // any callable may be a lazy derivative
+    PyErr_Clear();  // any callable may be a lazy derivative
     return nullptr;
 }
 
@@ -170,4 +176,4 @@ int OpNode::traverse(visitproc visit, void* arg) const {
     return PyNode::traverse(visit, arg);
 }
 
-} // namespace tritorch
+}  // namespace tritorch

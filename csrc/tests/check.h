@@ -35,16 +35,14 @@ void equal(const A& a, const B& b, const char* text, const char* file, int line)
 inline std::string thrown(const std::function<void()>& body) {
     try {
         body();
-    } catch (const std::exception& error) {
-        return error.what();
-    }
+    } catch (const std::exception& error) { return error.what(); }
     return "nothing was thrown";
 }
 
-} // namespace check
+}  // namespace check
 
-#define TEST(name)                                                \
-    static void test_##name();                                    \
+#define TEST(name)                                                        \
+    static void test_##name();                                            \
     static const check::Registered registered_##name(#name, test_##name); \
     static void test_##name()
 #define CHECK(condition) \

@@ -19,7 +19,7 @@ using namespace tritorch::autograd;
 
 struct Number {
     double value;
-    int owners = 1; // changed inside only
+    int owners = 1;  // changed inside only
 };
 
 inline std::atomic<long> live_numbers{0};
@@ -52,11 +52,13 @@ class FakeRuntime final : public Runtime {
         if (interrupt.exchange(false)) throw std::runtime_error("interrupted");
     }
     void reap_soon() noexcept override { ++reap_requests; }
-    std::uint32_t switch_modes(std::uint32_t wanted) noexcept override { return std::exchange(modes, wanted); }
+    std::uint32_t switch_modes(std::uint32_t wanted) noexcept override {
+        return std::exchange(modes, wanted);
+    }
     void thread_begins(int) override { ++threads; }
     void drop(void* held) noexcept override {
         auto* value = static_cast<Number*>(held);
-        if (!inside_) std::abort(); // the one rule of this file
+        if (!inside_) std::abort();  // the one rule of this file
         if (--value->owners == 0) {
             --live_numbers;
             delete value;
@@ -69,7 +71,7 @@ class FakeRuntime final : public Runtime {
     void accumulate(Value& into, Value more) override {
         CHECK(inside_);
         const double sum = read(into) + read(more);
-        leave(); // as NumPy does for large arrays
+        leave();  // as NumPy does for large arrays
         enter();
         into = number(sum);
     }
@@ -77,7 +79,8 @@ class FakeRuntime final : public Runtime {
         if (gradients.empty()) return;
         CHECK_EQUAL(gradients.size(), node.edges().size());
         for (const Value& gradient : gradients) {
-            if (gradient && read(gradient) == refused) throw std::runtime_error("invalid gradient of " + node.name());
+            if (gradient && read(gradient) == refused)
+                throw std::runtime_error("invalid gradient of " + node.name());
         }
     }
 
@@ -147,7 +150,7 @@ class Sink final : public Node {
     }
     std::string name() const override { return "Sink"; }
 
-    double total = 0; // changed inside only
+    double total = 0;  // changed inside only
     int runs = 0;
 };
 
@@ -168,7 +171,8 @@ inline StepPtr scale(double factor, std::vector<Edge> edges, std::string name = 
     return node;
 }
 
-inline StepPtr step(std::string name, Step::Body body, std::vector<Edge> edges = {}, std::uint32_t inputs = 1) {
+inline StepPtr step(std::string name, Step::Body body, std::vector<Edge> edges = {},
+                    std::uint32_t inputs = 1) {
     auto node = StepPtr::adopt(new Step(std::move(name), std::move(body), inputs));
     for (Edge& edge : edges) node->add_edge(std::move(edge));
     return node;
@@ -197,4 +201,4 @@ inline void expect_clean() {
     CHECK_EQUAL(waiting_to_be_reaped(), 0u);
 }
 
-} // namespace fake
+}  // namespace fake

@@ -4,7 +4,8 @@
 #include <cstdio>
 #include <cstring>
 
-// Each test's graphs are to be gone some moments after it: workers may still hold the last task for an instant.
+// Each test's graphs are to be gone some moments after it: workers may still hold the last task for an
+// instant.
 static void wait_until_clean() {
     for (int i = 0; i < 2000 && (fake::live_nodes || fake::live_numbers); ++i) {
         { fake::Inside scope; }
@@ -25,11 +26,10 @@ int main(int count, char** names) {
         try {
             body();
             wait_until_clean();
-        } catch (const std::exception& failure) {
-            error = failure.what();
-        }
+        } catch (const std::exception& failure) { error = failure.what(); }
         const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-        std::printf("%-44s %s %.3f s %s\n", name.c_str(), error.empty() ? "ok  " : "FAIL", took.count(), error.c_str());
+        std::printf("%-44s %s %.3f s %s\n", name.c_str(), error.empty() ? "ok  " : "FAIL", took.count(),
+                    error.c_str());
         failures += !error.empty();
         ++ran;
     }

@@ -16,23 +16,24 @@ void on_small_stack(std::function<void()> body) {
     auto guarded = [&] {
         try {
             body();
-        } catch (const std::exception& failure) {
-            error = failure.what();
-        }
+        } catch (const std::exception& failure) { error = failure.what(); }
     };
     std::function<void()> task = guarded;
     pthread_t thread;
-    CHECK(pthread_create(&thread, &attributes, [](void* argument) -> void* {
-              (*static_cast<std::function<void()>*>(argument))();
-              return nullptr;
-          }, &task) == 0);
+    CHECK(pthread_create(
+              &thread, &attributes,
+              [](void* argument) -> void* {
+                  (*static_cast<std::function<void()>*>(argument))();
+                  return nullptr;
+              },
+              &task) == 0);
     pthread_join(thread, nullptr);
     if (!error.empty()) throw std::runtime_error(error);
 }
 
 constexpr int million = 1'000'000;
 
-} // namespace
+}  // namespace
 
 TEST(a_chain_of_a_million_nodes) {
     on_small_stack([] {
@@ -99,5 +100,5 @@ TEST(a_pointer_to_a_dying_node_cannot_be_retained) {
         CHECK(!raw->unique());
         raw->release();
     }
-    CHECK(!raw->retain_if_alive()); // it waits for the reaper
+    CHECK(!raw->retain_if_alive());  // it waits for the reaper
 }

@@ -1,9 +1,9 @@
 // Nodes of accelerators: each device has its worker.
 #include "fake.h"
 
-#include <map>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <map>
 
 using namespace fake;
 using check::thrown;
@@ -12,23 +12,28 @@ namespace {
 
 StepPtr on_device(int device, std::vector<Edge> edges, std::map<int, std::thread::id>* seen = nullptr) {
     const auto count = edges.size();
-    auto node = step("device", [=](Values& gradients, Values& results) {
-        if (seen) (*seen)[device] = std::this_thread::get_id();
-        for (std::size_t i = 0; i < count; ++i) results.push_back(number(read(gradients[0])));
-    }, std::move(edges));
+    auto node = step(
+        "device",
+        [=](Values& gradients, Values& results) {
+            if (seen) (*seen)[device] = std::this_thread::get_id();
+            for (std::size_t i = 0; i < count; ++i) results.push_back(number(read(gradients[0])));
+        },
+        std::move(edges));
     node->set_device(device);
     return node;
 }
 
-} // namespace
+}  // namespace
 
 TEST(nodes_run_on_their_devices_worker) {
     auto leaf = sink();
     std::map<int, std::thread::id> seen;
-    auto host = step("host", [&](Values&, Values& results) {
-        seen[-1] = std::this_thread::get_id();
-        results.push_back(number(1));
-    }, {to(on_device(1, {to(leaf)}, &seen))});
+    auto host = step("host",
+                     [&](Values&, Values& results) {
+                         seen[-1] = std::this_thread::get_id();
+                         results.push_back(number(1));
+                     },
+                     {to(on_device(1, {to(leaf)}, &seen))});
     auto top = on_device(0, {to(host), to(on_device(1, {to(leaf)}, &seen))}, &seen);
     backward(to(top));
     CHECK_EQUAL(leaf->total, 2);
@@ -87,7 +92,8 @@ TEST(passes_of_many_threads_share_the_workers) {
     std::vector<std::thread> threads;
     for (int i = 0; i < 8; ++i) {
         threads.emplace_back([&] {
-            for (int j = 0; j < 50; ++j) backward(to(scale(1, {to(on_device(0, {to(leaf)})), to(on_device(1, {to(leaf)}))})));
+            for (int j = 0; j < 50; ++j)
+                backward(to(scale(1, {to(on_device(0, {to(leaf)})), to(on_device(1, {to(leaf)}))})));
         });
     }
     for (std::thread& thread : threads) thread.join();

@@ -8,7 +8,7 @@ namespace {
 Step::Body raising(const char* text) {
     return [text](Values&, Values&) { throw std::runtime_error(text); };
 }
-} // namespace
+}  // namespace
 
 TEST(an_error_in_a_node_reaches_the_caller) {
     auto leaf = sink();
@@ -79,9 +79,11 @@ TEST(five_hundred_errors_leave_the_engine_usable) {
 TEST(an_edge_that_was_not_counted_is_reported) {
     auto leaf = sink(), stranger = sink();
     auto node = step("node", [](Values&, Values& results) { results.push_back(number(1)); }, {to(leaf)});
-    auto meddler = step("meddler", [&](Values&, Values& results) {
-        node->replace_edge(0, to(stranger));
-        results.push_back(number(1));
-    }, {to(node)});
+    auto meddler = step("meddler",
+                        [&](Values&, Values& results) {
+                            node->replace_edge(0, to(stranger));
+                            results.push_back(number(1));
+                        },
+                        {to(node)});
     CHECK_EQUAL(thrown([&] { backward(to(meddler)); }), "dependency not found for Sink");
 }

@@ -23,10 +23,13 @@ TEST(gradients_of_two_uses_are_summed_before_a_node_runs) {
 
 TEST(a_node_gets_one_gradient_for_each_output) {
     double first = 0, second = 0;
-    auto two = step("Two", [&](Values& gradients, Values&) {
-        first = read(gradients[0]);
-        second = gradients[1] ? read(gradients[1]) : -1;
-    }, {}, 2);
+    auto two = step(
+        "Two",
+        [&](Values& gradients, Values&) {
+            first = read(gradients[0]);
+            second = gradients[1] ? read(gradients[1]) : -1;
+        },
+        {}, 2);
     Request both = from(to(two, 0), 1);
     both.roots.push_back(to(two, 1));
     both.gradients.push_back(number(5));
@@ -48,10 +51,12 @@ TEST(later_recorded_nodes_run_first_and_accumulators_before_all) {
             results.push_back(number(1));
         };
     };
-    auto old = step("old", [&](Values&, Values& results) {
-        order.push_back(accumulator->runs ? "old, after the accumulator" : "old");
-        results.push_back(number(1));
-    }, {to(leaf)});
+    auto old = step("old",
+                    [&](Values&, Values& results) {
+                        order.push_back(accumulator->runs ? "old, after the accumulator" : "old");
+                        results.push_back(number(1));
+                    },
+                    {to(leaf)});
     auto middle = step("middle", note("middle"), {to(accumulator)});
     auto young = step("young", note("young"), {to(leaf)});
     auto top = scale(1, {to(old), to(middle), to(young)});
@@ -210,15 +215,17 @@ TEST(nodes_see_the_modes_of_their_pass) {
 TEST(callbacks_run_at_the_end_and_may_add_more) {
     auto leaf = sink();
     int order = 0;
-    auto node = step("node", [&](Values&, Values& results) {
-        GraphTask* task = Engine::current();
-        task->add_callback([&order, task, leaf] {
-            CHECK_EQUAL(leaf->runs, 1);
-            order = 1;
-            task->add_callback([&order] { order = order * 10 + 2; });
-        });
-        results.push_back(number(1));
-    }, {to(leaf)});
+    auto node = step("node",
+                     [&](Values&, Values& results) {
+                         GraphTask* task = Engine::current();
+                         task->add_callback([&order, task, leaf] {
+                             CHECK_EQUAL(leaf->runs, 1);
+                             order = 1;
+                             task->add_callback([&order] { order = order * 10 + 2; });
+                         });
+                         results.push_back(number(1));
+                     },
+                     {to(leaf)});
     backward(to(node));
     CHECK_EQUAL(order, 12);
     CHECK(Engine::current() == nullptr);

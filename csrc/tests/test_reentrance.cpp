@@ -10,26 +10,28 @@ namespace {
 
 // A node that runs `depth` passes, one inside the other, before it passes its gradient to `leaf`.
 StepPtr nested(int depth, const SinkPtr& leaf, std::set<std::thread::id>* threads, int device = Node::host) {
-    auto node = step("nested", [=](Values&, Values& results) {
-        if (threads) threads->insert(std::this_thread::get_id()); // inside: one at a time
-        if (depth > 0) {
-            auto inner = nested(depth - 1, leaf, threads, device);
-            world().leave();
-            try {
-                backward(to(inner));
-            } catch (...) {
-                world().enter();
-                throw;
-            }
-            world().enter();
-        }
-        results.push_back(number(1));
-    }, {to(leaf)});
+    auto node = step("nested",
+                     [=](Values&, Values& results) {
+                         if (threads) threads->insert(std::this_thread::get_id());  // inside: one at a time
+                         if (depth > 0) {
+                             auto inner = nested(depth - 1, leaf, threads, device);
+                             world().leave();
+                             try {
+                                 backward(to(inner));
+                             } catch (...) {
+                                 world().enter();
+                                 throw;
+                             }
+                             world().enter();
+                         }
+                         results.push_back(number(1));
+                     },
+                     {to(leaf)});
     node->set_device(device);
     return node;
 }
 
-} // namespace
+}  // namespace
 
 TEST(a_pass_within_a_pass) {
     auto leaf = sink();
@@ -56,26 +58,26 @@ TEST(three_thousand_deep) {
     CHECK(threads.size() > 40);
     const int before = world().threads;
     backward(to(nested(3000, leaf, &threads)));
-    CHECK_EQUAL(world().threads.load(), before); // the pool's threads serve again
+    CHECK_EQUAL(world().threads.load(), before);  // the pool's threads serve again
 }
 
 TEST(an_error_from_the_deep) {
     auto leaf = sink();
     std::function<StepPtr(int)> descend = [&](int depth) {
-        return step("descend", [&, depth](Values&, Values& results) {
-            if (depth == 0) throw std::runtime_error("from the deep");
-            auto inner = descend(depth - 1);
-            world().leave();
-            std::exception_ptr error;
-            try {
-                backward(to(inner));
-            } catch (...) {
-                error = std::current_exception();
-            }
-            world().enter();
-            if (error) std::rethrow_exception(error);
-            results.push_back(number(1));
-        }, {to(leaf)});
+        return step("descend",
+                    [&, depth](Values&, Values& results) {
+                        if (depth == 0) throw std::runtime_error("from the deep");
+                        auto inner = descend(depth - 1);
+                        world().leave();
+                        std::exception_ptr error;
+                        try {
+                            backward(to(inner));
+                        } catch (...) { error = std::current_exception(); }
+                        world().enter();
+                        if (error) std::rethrow_exception(error);
+                        results.push_back(number(1));
+                    },
+                    {to(leaf)});
     };
     CHECK_EQUAL(thrown([&] { backward(to(descend(200))); }), "from the deep");
     backward(to(descend(0)->edges()[0].node ? scale(1, {to(leaf)}) : StepPtr()));

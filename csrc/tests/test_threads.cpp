@@ -12,9 +12,7 @@ void in_threads(int count, const std::function<void(int)>& body) {
         threads.emplace_back([&, i] {
             try {
                 body(i);
-            } catch (const std::exception& failure) {
-                errors[i] = failure.what();
-            }
+            } catch (const std::exception& failure) { errors[i] = failure.what(); }
         });
     }
     for (std::thread& thread : threads) thread.join();
@@ -23,7 +21,7 @@ void in_threads(int count, const std::function<void(int)>& body) {
     }
 }
 
-} // namespace
+}  // namespace
 
 TEST(threads_through_one_graph) {
     auto leaf = sink();
@@ -36,7 +34,7 @@ TEST(threads_through_one_graph) {
             run(std::move(request));
         }
     });
-    CHECK_EQUAL(leaf->total, 8 * 50 * 51); // edge to leaf of each node, and the end of the chain
+    CHECK_EQUAL(leaf->total, 8 * 50 * 51);  // edge to leaf of each node, and the end of the chain
 }
 
 TEST(threads_with_graphs_of_their_own_into_one_leaf) {
