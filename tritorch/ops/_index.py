@@ -284,39 +284,18 @@ def is_index(kind):
     return kind == np.int64 or kind == np.int32
 
 
-def flat_places(name, shape, dim, index):
-    """The places in a contiguous array of ``shape`` that ``index`` names along ``dim``, as gather and scatter do: in
-    all other dims it starts where the array does. Flat.
+def along(index):
+    """An index of gather or scatter as the C++ loops take it: int64, and of one dim at least."""
+    return np.asarray(index if index.ndim else index.reshape(1), np.int64)
 
-    Raises:
-        RuntimeError: for an index that is out of range, or larger than the array in another dim.
-    """
+
+def check_along(name, shape, dim, index):
+    """Raises torch's errors for an index that does not fit an array of ``shape`` apart from ``dim``."""
     if (index.ndim or 1) != (len(shape) or 1):
         raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
-    shape = shape or (1,)
-    index = index if index.ndim else index.reshape(1)
-    if any(n > m and d != dim for d, (n, m) in enumerate(zip(index.shape, shape, strict=True))):
-        if name == "gather":
-            first = next(d for d, n in enumerate(index.shape) if d != dim and n > shape[d])
+    for d, (n, m) in enumerate(zip(index.shape, shape, strict=False)):
+        if n > m and d != dim:
+            head = f"Size does not match at dimension {d} expected index" if name == "gather" else "Expected index"
             raise RuntimeError(
-                f"Size does not match at dimension {first} expected index {list(index.shape)} to be no larger than "
-                f"self {list(shape)} apart from dimension {dim}"
+                f"{head} {list(index.shape)} to be no larger than self {list(shape)} apart from dimension {dim}"
             )
-        raise RuntimeError(
-            f"Expected index {list(index.shape)} to be no larger than self {list(shape)} apart from dimension {dim}"
-        )
-    size = shape[dim]
-    if index.size and (index.min() < 0 or index.max() >= size):
-        wrong = next(i for i in index.reshape(-1).tolist() if not 0 <= i < size)
-        raise RuntimeError(f"index {wrong} is out of bounds for dimension {dim} with size {size}")
-    places, stride = np.asarray(index, np.int64), 1
-    steps = [1] * len(shape)
-    for d in range(len(shape) - 1, -1, -1):
-        steps[d] = stride
-        stride *= shape[d]
-    if steps[dim] != 1:
-        places = places * steps[dim]
-    for d, n in enumerate(index.shape):
-        if d != dim and n > 1:
-            places = places + (np.arange(n) * steps[d]).reshape([n if i == d else 1 for i in range(index.ndim)])
-    return places.reshape(-1)

@@ -5,9 +5,10 @@ import operator
 import numpy as np
 
 from .. import _C
+from .._C import gather_along
 from ..dtypes import from_numpy as dtype_of
 from ..shape import broadcast
-from ._index import flat_places, is_index
+from ._index import along, check_along, is_index
 from ._op import Op, ops
 from ._schema import Dim
 
@@ -30,8 +31,9 @@ class gather(Op, opmath=False, strict_out=True):
             raise RuntimeError("gather(): Expected dtype int32/int64 for index")
         if not index.size:
             return np.empty(index.shape, input.dtype)
-        places = flat_places("gather", input.shape, dim, index)
-        return np.ascontiguousarray(input).reshape(-1).take(places).reshape(index.shape)
+        check_along("gather", input.shape, dim, index)
+        out = gather_along(input if input.ndim else input.reshape(1), dim, along(index))
+        return out if index.ndim else out.reshape(())
 
     def d_input(grad, input_shape, dim, index):
         return grad.new_zeros(input_shape).scatter_add(dim, index, grad)

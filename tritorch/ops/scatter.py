@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from .._C import combine_rows
+from .._C import scatter_along
 from ..dtypes import from_numpy as dtype_of
-from ._index import flat_places, is_index
+from ._index import along, check_along, is_index
 from ._layout import number_array
-from ._op import Op, ops
+from ._op import Op, is_half, ops
 from ._schema import Dim
 
 COMBINE = {"sum": "add", "mean": "add", "prod": "multiply", "amax": "maximum", "amin": "minimum"}
@@ -32,36 +32,28 @@ def _check(input, dim, index, src):
         )
 
 
-def _values(src, index, kind):
-    """The elements of ``src`` that an index of that shape pairs with, flat; a number as it is."""
-    if not isinstance(src, np.ndarray):
-        return number_array(src, kind)
-    if src.shape == index.shape or not index.ndim or not src.ndim:
-        return src.reshape(-1)[: index.size]
-    return src[tuple([slice(n) for n in index.shape])].reshape(-1)
-
-
 def _write(out, dim, index, src, reduce):
-    """``out``, contiguous, with ``src`` combined into it; returns the places."""
-    flat = out.reshape(-1)
-    places = flat_places("scatter", out.shape, dim, index)
-    values = _values(src, index, out.dtype)
-    if reduce is None:
-        flat[places] = values
-    else:
-        values = np.ascontiguousarray(np.broadcast_to(values, places.shape))
-        combine_rows(flat[:, None], places, values[:, None], reduce)
-    return places
+    """Combines ``src``, an array or a number, into ``out``."""
+    index = along(index)
+    rows = out if out.ndim else out.reshape(1)
+    check_along("scatter", rows.shape, dim, index)
+    values = src if isinstance(src, np.ndarray) and src.ndim == index.ndim else _broadcast(src, index.shape, out.dtype)
+    scatter_along(rows, dim, index, values, reduce)
 
 
-def _into(input, work):
-    """Runs ``work`` on ``input``, or on a contiguous copy that is written back."""
-    if input.flags.c_contiguous:
-        work(input)
-    else:
-        out = np.array(input, order="C")
-        work(out)
-        input[...] = out
+def _write_half(out, dim, index, src, reduce):
+    """:func:`_write` in place: sums of half precision are formed in float32."""
+    if reduce is None or not is_half(out.dtype):
+        _write(out, dim, index, src, reduce)
+        return
+    wide = out.astype(np.float32)
+    _write(wide, dim, index, src.astype(np.float32) if isinstance(src, np.ndarray) else src, reduce)
+    out[...] = wide
+
+
+def _broadcast(src, shape, kind):
+    value = src.reshape(1) if isinstance(src, np.ndarray) else number_array(src, kind)
+    return np.broadcast_to(value, shape)
 
 
 NAMED = {None: None, "add": "add", "multiply": "multiply"}
@@ -99,7 +91,7 @@ class scatter(Op, inplace=True, numbers="src"):
 
     def cpu_(input, dim, index, src, value, reduce):
         if index.size:
-            _into(input, lambda out: _write(out, dim, index, src, reduce))
+            _write_half(input, dim, index, src, reduce)
 
     def d_input(grad, dim, index, reduce):
         _refuse_reduce(reduce)
@@ -142,6 +134,10 @@ class scatter_add(Op, inplace=True):
         if index.size:
             _write(out, dim, index, src, "add")
         return out
+
+    def cpu_(input, dim, index, src):
+        if index.size:
+            _write_half(input, dim, index, src, "add")
 
     def d_input(grad):
         return grad
@@ -197,15 +193,13 @@ class scatter_reduce(Op, inplace=True):
         out = np.array(input, order="C")
         if not index.size:
             return out
-        flat = out.reshape(-1)
-        places = flat_places("scatter", out.shape, dim, index)
         if not include_self:
-            flat[places] = identity_of(reduce, out.dtype)
+            _write(out, dim, index, identity_of(reduce, out.dtype), None)
         _write(out, dim, index, src, COMBINE[reduce])
         if reduce == "mean":
-            count = np.bincount(places, minlength=flat.size)
-            hit = count > 0
-            flat[hit] = divided(flat[hit], (count + include_self)[hit])
+            count = np.full(out.shape, int(include_self), np.int64)
+            _write(count, dim, index, 1, "add")
+            out = divided(out, np.maximum(count, 1))
         return out
 
     def d_input__src(grad, out, input, src, dim, index, reduce, include_self, needs):
