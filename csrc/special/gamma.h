@@ -44,11 +44,12 @@ inline double trigamma(double x) {
 // Hurwitz' zeta function by the sum of Euler and Maclaurin (DLMF 25.11.5 and on).
 inline double zeta(double s, double q) {
     if (s == 1) return inf;
-    if (s < 1 || std::isinf(q)) return nan;
+    if (s < 1) return nan;
     if (q <= 0) {
         if (q == std::floor(q)) return inf;
         if (s != std::floor(s)) return nan;
     }
+    if (std::isinf(q)) return nan;
     double sum = 0;
     for (int k = 0; k < 10 || q < 10; ++k, ++q) {
         const double term = std::pow(q, -s);

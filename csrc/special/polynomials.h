@@ -8,10 +8,13 @@
 
 namespace tritorch::special {
 
+// Whether the polynomial of this degree is zero by definition: negative, NaN, or too large to count.
+inline bool is_zero(double degree) { return !(degree > -1 && degree < 0x1p63); }
+
 // p(n) from p(0) = 1, p(1) = first and next(k, p(k), p(k-1)) = p(k+1).
 template <class Next>
 double recur(double degree, double first, Next next) {
-    if (!(degree > -1)) return 0;
+    if (is_zero(degree)) return 0;
     const auto n = static_cast<long long>(degree);
     double before = 1, here = first;
     if (n == 0) return before;
@@ -23,28 +26,32 @@ double recur(double degree, double first, Next next) {
 inline bool is_odd(double degree) { return std::fmod(std::trunc(degree), 2) != 0; }
 
 inline double chebyshev_t(double x, double n) {
-    if (n >= 0 && std::abs(x) == 1) return x > 0 || !is_odd(n) ? 1 : -1;
+    if (is_zero(n)) return 0;
+    if (std::abs(x) == 1) return x > 0 || !is_odd(n) ? 1 : -1;
     if (n > 6 && std::abs(x) < 1) return std::cos(std::trunc(n) * std::acos(x));
     return recur(n, x, [x](double, double p, double q) { return 2 * x * p - q; });
 }
 
 inline double chebyshev_u(double x, double n) {
+    if (is_zero(n)) return 0;
     const double whole = std::trunc(n);
-    if (n >= 0 && std::abs(x) == 1) return x > 0 || !is_odd(n) ? whole + 1 : -(whole + 1);
+    if (std::abs(x) == 1) return x > 0 || !is_odd(n) ? whole + 1 : -(whole + 1);
     if (n > 8 && std::abs(x) < 1) return std::sin((whole + 1) * std::acos(x)) / std::sin(std::acos(x));
     return recur(n, 2 * x, [x](double, double p, double q) { return 2 * x * p - q; });
 }
 
 inline double chebyshev_v(double x, double n) {
+    if (is_zero(n)) return 0;
     const double whole = std::trunc(n);
-    if (n >= 0 && std::abs(x) == 1) return x > 0 ? 1 : is_odd(n) ? -(2 * whole + 1) : 2 * whole + 1;
+    if (std::abs(x) == 1) return x > 0 ? 1 : is_odd(n) ? -(2 * whole + 1) : 2 * whole + 1;
     if (n > 8 && std::abs(x) < 1) return std::cos((whole + 0.5) * std::acos(x)) / std::cos(std::acos(x) / 2);
     return recur(n, 2 * x - 1, [x](double, double p, double q) { return 2 * x * p - q; });
 }
 
 inline double chebyshev_w(double x, double n) {
+    if (is_zero(n)) return 0;
     const double whole = std::trunc(n);
-    if (n >= 0 && std::abs(x) == 1) return x > 0 ? 2 * whole + 1 : is_odd(n) ? -1 : 1;
+    if (std::abs(x) == 1) return x > 0 ? 2 * whole + 1 : is_odd(n) ? -1 : 1;
     if (n > 8 && std::abs(x) < 1) return std::sin((whole + 0.5) * std::acos(x)) / std::sin(std::acos(x) / 2);
     return recur(n, 2 * x + 1, [x](double, double p, double q) { return 2 * x * p - q; });
 }

@@ -156,12 +156,12 @@ class floor_divide(
 
 
 class trunc_divide(
-    Elementwise, function=False, method=False, numbers="input other", only="uif", kernel="div_trunc_cpu"
+    Elementwise, function=False, method=False, numbers="input other", only="uif", kernel="div_trunc_cpu", opmath=False
 ):
-    """The quotient rounded towards zero."""
+    """The quotient rounded towards zero; of half precision it is rounded to that first, as in torch."""
 
     def cpu(input, other):
-        if input.dtype.kind == "f":
+        if input.dtype.kind not in "ui":
             quotient = np.true_divide(input, other)
             return np.trunc(quotient, out=quotient if quotient.ndim else None)
         refuse_zero(other)

@@ -41,7 +41,7 @@ class special_i1(Function, home="special", method=False, ufunc=ufuncs.i1):
     """
 
     def d_input(grad, input, out):
-        slope = ops.i0(input) - out / input
+        slope = ops.i0(input) - out / input.masked_fill(input == 0, 1)
         return grad * slope.masked_fill(input == 0, 0.5)
 
 
@@ -55,7 +55,7 @@ class special_i1e(Function, home="special", method=False, ufunc=ufuncs.i1e):
     """
 
     def d_input(grad, input, out):
-        slope = ops.special_i0e(input) - out * (input.sgn() + input.reciprocal())
+        slope = ops.special_i0e(input) - out * (input.sgn() + input.masked_fill(input == 0, 1).reciprocal())
         return grad * slope.masked_fill(input == 0, 0.5)
 
 
