@@ -204,8 +204,10 @@ class RowWise(Op, kind=True):
             if dtype is not None:
                 input = input.astype(dtype.np, copy=False)
             store = input.dtype
-            if input.size == 0 or input.ndim == 0:
-                return cpu(input.reshape(input.shape or (1,)), -1, *rest).reshape(input.shape)
+            if input.size == 0:
+                return input.copy()
+            if input.ndim == 0:
+                return cpu(input.reshape(1), -1, *rest).reshape(())
             half = is_half(store)
             if half:
                 input = input.astype(FLOAT32)

@@ -1,36 +1,12 @@
 """Losses of classification: negative log likelihood, cross entropy, and their relatives."""
 
+import math
+
 import numpy as np
 
+from ._losses import check_reduction, legacy, reduced
 from ._op import Op, ops
 from ._schema import Number
-
-REDUCTIONS = ("none", "mean", "sum")
-
-
-def reduced(loss, reduction):
-    """``loss`` itself, its mean or its sum.
-
-    Raises:
-        ValueError: ``<reduction> is not a valid value for reduction``.
-    """
-    if reduction == "mean":
-        return loss.mean()
-    if reduction == "sum":
-        return loss.sum()
-    if reduction == "none":
-        return loss
-    raise ValueError(f"{reduction} is not a valid value for reduction")
-
-
-def legacy(size_average, reduce, reduction):
-    """torch's old pair of flags as a reduction."""
-    if size_average is None and reduce is None:
-        return reduction
-    if reduce is False:
-        return "none"
-    return "sum" if size_average is False else "mean"
-
 
 class nll(Op, function=False, method=False, returns=("loss", "total_weight"), has_out=False):
     """Minus the log-probability of each target: :attr:`input` (N, C, S), :attr:`target` (N, S); the loss is (N, S),
@@ -76,48 +52,61 @@ class nll_backward(Op, function=False, method=False, has_out=False):
 
 
 def _nll_shapes(input, target):
-    if input.ndim not in (1, 2) and input.ndim < 3:
-        raise ValueError(f"Expected 2 or more dimensions (got {input.ndim})")
+    """The shapes (N, C, S) and (N, S) in which the loss is computed."""
+    if not input.ndim:
+        raise ValueError("Expected 1 or more dimensions (got 0)")
+    given, wanted = list(target.shape), [input.shape[0], *input.shape[2:]]
     if input.ndim == 1:
-        if target.ndim != 0 and not (target.ndim == 1 and target.shape[0] == 1):
-            raise ValueError(f"Expected input batch_size (1) to match target batch_size ({target.shape[0]}).")
+        if target.ndim > 1 or target.numel() != 1:
+            raise ValueError(f"Expected input batch_size (1) to match target batch_size ({target.numel()}).")
         return (1, input.shape[0], 1), (1, 1)
-    if target.ndim != input.ndim - 1:
-        if target.ndim > 1 or input.ndim > 2:
-            if input.ndim == 2:
-                raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
-            raise RuntimeError(
-                f"Expected target size {[input.shape[0], *input.shape[2:]]}, got {list(target.shape)}"
-            )
-    if input.shape[0] != (target.shape[0] if target.ndim else 1):
+    if not target.ndim or target.shape[0] != input.shape[0]:
         raise ValueError(
-            f"Expected input batch_size ({input.shape[0]}) to match target batch_size "
-            f"({target.shape[0] if target.ndim else 1})."
+            f"Expected input batch_size ({input.shape[0]}) to match target batch_size ({given[0] if given else 1})."
         )
-    if tuple(target.shape[1:]) != tuple(input.shape[2:]):
-        raise RuntimeError(f"Expected target size {[input.shape[0], *input.shape[2:]]}, got {list(target.shape)}")
-    return (input.shape[0], input.shape[1], -1 if input.ndim > 2 else 1), (input.shape[0], -1 if input.ndim > 2 else 1)
+    if input.ndim == 2 and target.ndim != 1:
+        raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
+    if input.ndim == 4 and target.ndim != 3:
+        raise RuntimeError(
+            f"only batches of spatial targets supported (3D tensors) but got targets of dimension: {target.ndim}"
+        )
+    if given != wanted:
+        if input.ndim == 4:
+            raise RuntimeError(f"size mismatch (got input: {list(input.shape)} , target: {given}")
+        raise RuntimeError(f"Expected target size {wanted}, got {given}")
+    count = math.prod(input.shape[2:])
+    return (*input.shape[:2], count), (input.shape[0], count)
 
 
 def _nll_loss(input, target, weight, ignore_index, reduction):
-    if reduction not in REDUCTIONS:
-        raise ValueError(f"{reduction} is not a valid value for reduction")
+    check_reduction(reduction)
     table, column = _nll_shapes(input, target)
-    if target.dtype.category != 1:
-        raise RuntimeError(f"expected scalar type Long but found {target.dtype.type_name}")
-    if weight is not None and (weight.ndim != 1 or weight.shape[0] != table[1]):
-        raise RuntimeError(
-            f"weight tensor should be defined either for all {table[1]} classes or no classes but got weight tensor of "
-            f"shape: {list(weight.shape)}"
-        )
-    if input.numel() == 0 and -1 in table:
-        table, column = (table[0], table[1], 0), (table[0], 0)
-    out = ops.nll(input.reshape(table), target.reshape(column).long(), weight, reduction, ignore_index)[0]
-    return out.reshape(target.shape) if reduction == "none" else out
+    if target.dtype.name not in ("int64", "uint8"):
+        raise RuntimeError(f"expected target dtype to be Long or Byte, but got {target.dtype.type_name}")
+    if weight is not None:
+        if weight.ndim != 1 or weight.shape[0] != table[1]:
+            raise RuntimeError(
+                f"weight tensor should be defined either for all {table[1]} classes or no classes but got weight tensor of "
+                f"shape: {list(weight.shape)}"
+            )
+        if weight.dtype is not input.dtype:
+            raise RuntimeError(f"expected scalar type {input.dtype.type_name} but found {weight.dtype.type_name}")
+    if input.ndim != 2:
+        input, flat = input.reshape(table), target.reshape(column)
+        out = ops.nll(input, flat, weight, reduction, ignore_index)[0]
+        return out.reshape(target.shape) if reduction == "none" else out
+    out = ops.nll(input.unsqueeze(2), target.unsqueeze(1), weight, reduction, ignore_index)[0]
+    return out.squeeze(1) if reduction == "none" else out
 
 
 class nll_loss(Op, home="nn.functional", method=False, has_out=False):
-    """The negative log likelihood of log-probabilities (N, C, *) or (C,) under class indices (N, *) or ()."""
+    """The negative log likelihood of log-probabilities (N, C, *) or (C,) under class indices (N, *) or ().
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.nn.functional.nll_loss(tritorch.tensor([[-0.5, -1.0]]), tritorch.tensor([1]))
+        tensor(1.)
+    """
 
     def eager(
         input, target, weight=None, size_average: object = None, ignore_index: int = -100, reduce: object = None,
@@ -141,15 +130,13 @@ class cross_entropy(Op, home="nn.functional", method=False, has_out=False):
     ):  # fmt: skip
         reduction = legacy(size_average, reduce, reduction)
         if not 0.0 <= label_smoothing <= 1.0:
-            raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+            raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing:g}")
         dim = 0 if input.ndim == 1 else 1
-        if input.ndim == 0:
-            raise IndexError("Dimension out of range (expected to be in range of [-1, 0], but got 1)")
         log_p = ops.log_softmax(input, dim)
-        if target.is_floating_point():
-            return _with_probabilities(log_p, target, weight, reduction, label_smoothing, dim, input)
+        if target.shape == input.shape:
+            return _with_probabilities(log_p, target, weight, reduction, label_smoothing, dim, ignore_index)
         loss = _nll_loss(log_p, target, weight, ignore_index, reduction)
-        if label_smoothing == 0:
+        if not label_smoothing:
             return loss
         return _smoothed(loss, log_p, target, weight, reduction, label_smoothing, dim, ignore_index)
 
@@ -158,84 +145,68 @@ def _column(weight, log_p, dim):
     return weight.reshape([-1 if d == dim else 1 for d in range(log_p.ndim)])
 
 
-def _with_probabilities(log_p, target, weight, reduction, smoothing, dim, input):
-    if target.shape != input.shape:
-        raise RuntimeError(f"Expected floating point type for target with class probabilities, got {target.dtype.type_name}"
-                           if not target.is_floating_point() else "Expected target to have the same shape as input with "
-                           f"class probabilities, got {list(target.shape)} and {list(input.shape)}")  # fmt: skip
-    classes = input.shape[dim]
+def _with_probabilities(log_p, target, weight, reduction, smoothing, dim, ignore_index):
+    check_reduction(reduction)
+    if not target.is_floating_point():
+        raise RuntimeError(
+            f"Expected floating point type for target with class probabilities, got {target.dtype.type_name}"
+        )
+    if ignore_index >= 0:
+        raise RuntimeError("ignore_index is not supported for floating point target")
+    classes = log_p.shape[dim]
+    if weight is not None and (weight.ndim != 1 or weight.shape[0] != classes):
+        raise RuntimeError(
+            f"cross_entropy: weight tensor should be defined either for all {classes} classes or no classes but got weight "
+            f"tensor of shape: {list(weight.shape)}"
+        )
     if smoothing:
         target = target * (1 - smoothing) + smoothing / classes
     terms = log_p * target if weight is None else log_p * target * _column(weight, log_p, dim)
     loss = -terms.sum(dim)
     if reduction == "mean":
-        return loss.sum() / (input.numel() // max(1, classes)) if classes else loss.mean()
+        return loss.sum() / (log_p.numel() / classes) if classes else loss.mean()
     return reduced(loss, reduction)
 
 
 def _smoothed(loss, log_p, target, weight, reduction, smoothing, dim, ignore_index):
-    terms = log_p if weight is None else log_p * _column(weight, log_p, dim)
+    """``loss`` mixed with the mean over classes of what it would be for each of them."""
     kept = target != ignore_index
-    smooth = -terms.sum(dim) * kept
-    if reduction == "none":
-        spread = smooth
-    elif reduction == "sum":
-        spread = smooth.sum()
-    elif weight is None:
-        spread = smooth.sum() / kept.sum()
-    else:
-        safe = target.masked_fill(kept.logical_not(), 0)
-        spread = smooth.sum() / (weight[safe] * kept).sum()
+    terms = log_p if weight is None else log_p * _column(weight, log_p, dim)
+    spread = (-terms.sum(dim)).masked_fill(kept.logical_not(), 0)
+    if reduction == "sum":
+        spread = spread.sum()
+    elif reduction == "mean" and weight is None:
+        spread = spread.sum() / kept.sum()
+    elif reduction == "mean":
+        spread = spread.sum() / weight[target.masked_fill(kept.logical_not(), 0)].masked_fill(kept.logical_not(), 0).sum()
     return loss * (1 - smoothing) + spread * (smoothing / log_p.shape[dim])
 
 
-class mse_loss(Op, home="nn.functional", method=False, has_out=False):
-    """The squared difference: its mean, its sum, or itself."""
+class linear_cross_entropy(Op, home="nn.functional", method=False, has_out=False):
+    """:func:`cross_entropy` of the logits that :func:`linear` makes of :attr:`input`, a vector or a table of them. A
+    ``linear_weight`` of shape (C, \*, in) gives logits of shape (N, C, \*)."""
 
     def eager(
-        input, target, size_average: object = None, reduce: object = None, reduction: str = "mean", weight=None
-    ):
-        loss = (input - target).square()
-        return reduced(loss if weight is None else loss * weight, legacy(size_average, reduce, reduction))
-
-
-class l1_loss(Op, home="nn.functional", method=False, has_out=False):
-    """The absolute difference: its mean, its sum, or itself."""
-
-    def eager(
-        input, target, size_average: object = None, reduce: object = None, reduction: str = "mean", weight=None
-    ):
-        loss = (input - target).abs()
-        return reduced(loss if weight is None else loss * weight, legacy(size_average, reduce, reduction))
-
-
-class binary_cross_entropy(Op, home="nn.functional", method=False, has_out=False):
-    """The binary cross entropy of probabilities; logarithms are at least -100."""
-
-    def eager(
-        input, target, weight=None, size_average: object = None, reduce: object = None, reduction: str = "mean"
-    ):
-        if target.shape != input.shape:
-            raise ValueError(
-                f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated. "
-                "Please ensure they have the same size."
-            )
-        if input.numel() and not bool(((input >= 0) & (input <= 1)).all()):
-            raise RuntimeError("all elements of input should be between 0 and 1")
-        loss = -(target * input.log().clamp_min(-100) + (1 - target) * (-input).log1p().clamp_min(-100))
-        return reduced(loss if weight is None else loss * weight, legacy(size_average, reduce, reduction))
-
-
-class binary_cross_entropy_with_logits(Op, home="nn.functional", method=False, has_out=False):
-    """The binary cross entropy of logits, without overflow; ``pos_weight`` scales the positive term."""
-
-    def eager(
-        input, target, weight=None, size_average: object = None, reduce: object = None, reduction: str = "mean",
-        pos_weight=None,
+        input, linear_weight, target, *, linear_bias=None, weight=None, reduction: str = "mean",
+        ignore_index: object = None, label_smoothing: Number = 0.0, options: object = None,
     ):  # fmt: skip
-        if target.shape != input.shape:
-            raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
-        log_sigmoid = ops.logsigmoid(input)
-        scaled = log_sigmoid if pos_weight is None else log_sigmoid * ((pos_weight - 1) * target + 1)
-        loss = (1 - target) * input - scaled
-        return reduced(loss if weight is None else loss * weight, legacy(size_average, reduce, reduction))
+        if input.ndim not in (1, 2):
+            raise RuntimeError(f"expected input with dimensionality 1 or 2, got {input.ndim}")
+        if input.ndim == 1 and linear_weight.ndim > 2:
+            raise RuntimeError(
+                f"K-dimensional loss defined by linear_weight shape {tuple(linear_weight.shape)} requires batched input, (N, "
+                f"{linear_weight.shape[-1]}), got unbatched input with shape {tuple(input.shape)}"
+            )
+        if linear_bias is not None and linear_bias.shape != linear_weight.shape[:-1]:
+            raise RuntimeError(
+                f"expected linear_bias shape {tuple(linear_weight.shape[:-1])}, got {tuple(linear_bias.shape)}"
+            )
+        table = linear_weight.reshape(-1, linear_weight.shape[-1])
+        bias = None if linear_bias is None else linear_bias.reshape(-1)
+        logits = ops.linear(input, table, bias)
+        if linear_weight.ndim > 2:
+            logits = logits.reshape(-1, *linear_weight.shape[:-1])
+        ignored = -100 if ignore_index is None else ignore_index
+        return ops.cross_entropy(
+            logits, target, weight, ignore_index=ignored, reduction=reduction, label_smoothing=label_smoothing
+        )
