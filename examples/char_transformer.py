@@ -2,7 +2,7 @@
 
     python -m examples.char_transformer
 
-The text is `pydoc_data.topics`, which every Python has. Ends with what the network writes when it is given a few letters.
+The text is `pydoc_data.topics`, which every Python has. Ends with what the network writes after a few letters.
 """
 
 import argparse

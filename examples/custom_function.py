@@ -2,9 +2,9 @@
 
     python -m examples.custom_function
 
-The sign of a number has derivative zero, so nothing would learn. `Sign` says otherwise: its backward lets the gradient pass
-straight through where the number is small. `LogCosh`, the loss, is computed without overflow, and its derivatives are
-checked against differences. Ends with a map of the plane as the network sees it.
+The sign of a number has derivative zero, so nothing would learn. `Sign` says otherwise: its backward lets the gradient
+pass straight through where the number is small. `LogCosh`, the loss, is computed without overflow, and its derivatives
+are checked against differences. Ends with a map of the plane as the network sees it.
 """
 
 import argparse

@@ -2,8 +2,8 @@
 
     python -m examples.custom_operator
 
-`snake` (Ziyin et al., 2020, https://arxiv.org/abs/2006.08195) is x + sin(fx)^2 / f, with a frequency f that is learned. A network
-with it and one with tanh see a melody for a while, and must go on by themselves. Ends with a drawing of both.
+`snake` (Ziyin et al., 2020, https://arxiv.org/abs/2006.08195) is x + sin(fx)^2 / f, with a frequency f that is learned.
+A network with it and one with tanh hear a melody for a while, and must go on alone. Ends with a drawing of both.
 """
 
 import argparse

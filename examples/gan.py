@@ -3,8 +3,8 @@
     python -m examples.gan
 
 The generator turns noise into images of 8 x 8 pixels; the critic learns to tell them from scikit-learn's 1,797 real
-ones, and the generator learns from what gives it away. Ends with a row of invented digits, each above the real image that
-it is nearest to.
+ones, and the generator learns from what gives it away. Ends with a row of invented digits, and of the real images that
+they are nearest to.
 """
 
 import argparse
