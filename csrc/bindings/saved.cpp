@@ -225,6 +225,7 @@ PyObject* SavedVariable::unpack_packed(autograd::Node* saved_for) {
     if (extra_->is_output && saved_for)
         set_history(as_tensor(tensor.get()), autograd::NodePtr(saved_for), output_nr_);
     else if (extra_->grad_fn) set_history(as_tensor(tensor.get()), extra_->grad_fn, output_nr_);
+    else if (extra_->leaf) set_history(as_tensor(tensor.get()), accumulator_of(as_tensor(extra_->leaf.get())), 0);
     return tensor.release();
 }
 

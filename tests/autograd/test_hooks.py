@@ -259,3 +259,15 @@ def test_gradient_edges(x):
     assert leaf.node.variable is x
     with pytest.raises(RuntimeError, match="that does not require gradients"):
         graph.get_gradient_edge(tritorch.ones(1))
+
+
+@pytest.mark.parametrize("leaf", [True, False], ids=["leaf", "computed"])
+def test_unpacked_tensors_have_their_history(leaf):
+    x = tritorch.tensor([1.0, 2.0], requires_grad=True)
+    with graph.saved_tensors_hooks(lambda t: t.tolist(), lambda p: tritorch.tensor(p)):
+        w = x if leaf else x * 1
+        y = w * w * w
+    (first,) = grad(y.sum(), x, create_graph=True)
+    assert grad(first.sum(), x, retain_graph=True)[0].tolist() == [6.0, 12.0]
+    first.sum().backward()
+    assert x.grad.tolist() == [6.0, 12.0]

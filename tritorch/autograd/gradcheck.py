@@ -166,7 +166,7 @@ def _host(x: Tensor) -> np.ndarray:
 
 
 def _like(array: np.ndarray, x: Tensor) -> Tensor:
-    return _C.wrap(np.ascontiguousarray(array, dtype=x.dtype.np)).to(x.device)
+    return _C.wrap(np.array(array, x.dtype.np)).to(x.device)
 
 
 def _random_grad(output: Tensor, random: np.random.Generator, spread: bool) -> Tensor:
