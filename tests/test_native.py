@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 STRICT = {
     "ASAN_OPTIONS": "detect_leaks=1:halt_on_error=1",
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
-    "TSAN_OPTIONS": f"halt_on_error=1:suppressions={ROOT / 'csrc/tests/tsan.supp'}",
+    "TSAN_OPTIONS": "halt_on_error=1",
 }
 
 
