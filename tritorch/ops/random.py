@@ -352,7 +352,7 @@ class poisson(Op, method=False):
         return ops.zeros_like(grad)
 
 
-class multinomial(Op):
+class multinomial(Op, strict_out=True):
     """Indices drawn from rows of non-negative weights: (n,) or (rows, n) gives (..., num_samples) int64."""
 
     opmath = True

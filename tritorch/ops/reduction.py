@@ -113,7 +113,7 @@ class product_of_others(Op, function=False, method=False, has_out=False):
         shape = input.shape
         kept = [d for d in range(input.ndim) if d not in dim]
         order = [*kept, *dim]
-        rows = input.permute(*order).reshape(*[shape[d] for d in kept], -1) if input.ndim else input.reshape(1)
+        rows = input.permute(*order).reshape(*[shape[d] for d in kept], count_of(shape, dim)) if input.ndim else input.reshape(1)
         one = ops.ones_like(rows.narrow(-1, 0, 1))
         before = ops.cat([one, rows.narrow(-1, 0, rows.shape[-1] - 1)], -1).cumprod(-1)
         after = ops.cat([rows.narrow(-1, 1, rows.shape[-1] - 1), one], -1).flip(-1).cumprod(-1).flip(-1)

@@ -88,7 +88,7 @@ class norm(Op):
             dims = dim
             if dim is None and input.ndim == 2:
                 dims = (0, 1)
-            return ops.matrix_norm(input, p, dims, keepdim, dtype=dtype)
+            return ops.linalg_matrix_norm(input, p, dims, keepdim, dtype=dtype)
         if not (input.is_floating_point() or input.is_complex()):
             raise RuntimeError(
                 "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
