@@ -184,7 +184,7 @@ def _smoothed(loss, log_p, target, weight, reduction, smoothing, dim, ignore_ind
 
 class linear_cross_entropy(Op, home="nn.functional", method=False, has_out=False):
     """:func:`cross_entropy` of the logits that :func:`linear` makes of :attr:`input`, a vector or a table of them. A
-    ``linear_weight`` of shape (C, \*, in) gives logits of shape (N, C, \*)."""
+    ``linear_weight`` of shape (C, *, in) gives logits of shape (N, C, *)."""
 
     def eager(
         input, linear_weight, target, *, linear_bias=None, weight=None, reduction: str = "mean",
