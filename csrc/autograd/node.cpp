@@ -7,6 +7,5 @@ thread_local std::uint64_t next_number = 0;
 }
 
 std::uint64_t Node::next_sequence() noexcept { return next_number++; }
-std::uint64_t Node::peek_sequence() noexcept { return next_number; }
 
 }  // namespace tritorch::autograd

@@ -74,7 +74,6 @@ class Node {
     // Nodes made later in a thread have the higher number and run first.
     std::uint64_t sequence() const noexcept { return sequence_; }
     static std::uint64_t next_sequence() noexcept;
-    static std::uint64_t peek_sequence() noexcept;
     // The longest way from here to an end of the graph: a node leads only to nodes with a lower number.
     std::uint64_t topological() const noexcept { return topological_; }
 

@@ -59,3 +59,12 @@ TEST(threads_that_fail_do_not_disturb_the_others) {
     });
     CHECK(leaf->total >= 400);
 }
+
+TEST(zz_a_runtime_that_closes_hears_of_every_node) {
+    Engine::always_breathe();
+    const int before = world().breaths;
+    NodePtr last = sink();
+    for (int i = 0; i < 10; ++i) last = scale(1, {Edge{last, 0}});
+    backward(Edge{last, 0});
+    CHECK_EQUAL(world().breaths - before, 11);
+}
