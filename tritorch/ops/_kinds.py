@@ -4,115 +4,12 @@ See Note [Half precision] in ``_op`` and Note [Blocks] in ``runtime.blocks``.
 
 import numpy as np
 
-from ..dtypes import from_numpy as dtype_of
-from ..dtypes import get_default_dtype, number_dtype, result_dtype
-from ..errors import invalid_combination
 from ..runtime import blocks
-from ..shape import broadcast
+from ._elementwise import Elementwise, promoted
 from ._op import FLOAT32, Op, is_half, narrowed
 from ._schema import Arg
 
-BOOL = np.dtype(np.bool_)
-
-def promoted(operands):
-    """torch's result dtype of arrays and Python numbers."""
-    first = operands[0].dtype if isinstance(operands[0], np.ndarray) else None
-    for x in operands:
-        if not isinstance(x, np.ndarray) or x.dtype is not first:
-            break
-    else:
-        return dtype_of(first)
-    dims, zeros, numbers = [], [], []
-    for x in operands:
-        if not isinstance(x, np.ndarray):
-            numbers.append(number_dtype(x))
-        elif x.ndim:
-            dims.append(dtype_of(x.dtype))
-        else:
-            zeros.append(dtype_of(x.dtype))
-    return result_dtype(tuple(dims), tuple(zeros), tuple(numbers))
-
-
-def as_array(x, dtype, wrap):
-    """``x`` as an array of ``dtype``; an int that is out of range wraps around, as in torch, or stays as it is."""
-    try:
-        return np.asarray(x, dtype)
-    except OverflowError:
-        return np.asarray(x).astype(dtype) if wrap else np.asarray(x)
-
-
-NUMBERS_AS_TENSORS = {"add", "sub", "mul", "div", "true_divide", "floor_divide"}  # f(2, 3) gives a tensor
-
-
-def check_some_tensor(name, operands):
-    """torch's TypeError where all operands are numbers."""
-    if not any(isinstance(x, np.ndarray) for x in operands):
-        raise invalid_combination(name, operands, {}, ["(Tensor input, Tensor other, *, Tensor out = None)"])
-
-
-class Elementwise(Op, kind=True):
-    """One output element from one element of each operand, with broadcasting and torch's promotion.
-
-    Class keywords:
-        ufunc: the NumPy ufunc that ``cpu`` is when the plain arguments have their defaults.
-        kinds: the NumPy kinds for which that is exactly torch's, without promotion.
-        result: "same" (the promoted dtype), "float" (integers are lifted to the default dtype), "bool",
-            "real" (the real dtype of a complex operand), "float real" (both).
-        keep: names of tensor arguments that take no part in promotion (``condition`` of where).
-        only: the kinds of dtypes ("b", "u", "i", "f", "c") that it takes; others raise torch's NotImplementedError,
-            which calls it ``kernel``.
-    """
-
-    ufunc = None
-    kinds = "fc"
-    result = "same"
-    keep = only = kernel = ""
-
-    @classmethod
-    def loop(cls):
-        cpu, result, opmath, only, ufunc = cls.cpu, cls.result.split(), cls.opmath, cls.only, cls.ufunc
-        lifted, boolean, real = "float" in result, "bool" in result, "real" in result
-        kernel = cls.kernel or f"{cls.short}_cpu"
-        defaults = tuple(a.default for a in cls.args if not a.is_tensor)
-        count = sum(a.is_tensor for a in cls.args)
-        kept = [i for i, a in enumerate(cls.args) if a.name in cls.keep.split()]
-        lone_numbers = cls.short in NUMBERS_AS_TENSORS
-
-        def loop(*args):
-            operands = args[:count]
-            if operands[0].__class__ is not np.ndarray and not lone_numbers:
-                check_some_tensor(cls.short, operands)
-            kind = promoted([x for i, x in enumerate(operands) if i not in kept and x is not None])
-            if only and kind.kind not in only:
-                raise NotImplementedError(f"\"{kernel}\" not implemented for '{kind.type_name}'")
-            if lifted and kind.category < 2:
-                kind = get_default_dtype()
-            store = compute = kind.np
-            if opmath and is_half(compute):
-                compute = FLOAT32
-            arrays = [
-                x if i in kept or x is None else as_array(x, compute, not boolean) for i, x in enumerate(operands)
-            ]
-            if boolean:
-                store = BOOL
-            elif real:
-                store = kind.to_real().np
-            shapes = [x.shape for x in arrays if x is not None]
-            shape = shapes[0]
-            if any(s != shape for s in shapes):
-                shape = broadcast(*shapes)
-            size = store.itemsize
-            for n in shape:
-                size *= n
-            if size > blocks.LARGE and all(x is not None for x in arrays):
-                direct = ufunc if (compute == store or store is BOOL) and args[count:] == defaults else None
-                return blocks.pointwise(cpu, arrays, args[count:], shape, store, direct)
-            out = cpu(*arrays, *args[count:])
-            if out.dtype != store:
-                out = out.astype(store)
-            return out if out.shape == shape else np.broadcast_to(out, shape).copy()
-
-        return loop
+__all__ = ["Creation", "Elementwise", "Like", "Reduction", "RowWise", "Scan", "View", "promoted"]
 
 
 class Reduction(Op, kind=True):

@@ -283,7 +283,7 @@ class hardshrink(Elementwise, also="nn.functional.hardshrink", only="f"):
         return grad.masked_fill(input.abs() <= lambd, 0)
 
 
-class softshrink(Elementwise, home="nn.functional", method=False, only="f"):
+class softshrink(Elementwise, home="nn.functional", method=False, only="f", kernel="softshrink_check"):
     """Each element moved by ``lambd`` towards zero, and not beyond.
 
     Raises:

@@ -3,7 +3,9 @@
 import numpy as np
 
 from .._C import ufuncs
+from ..dtypes import from_numpy as dtype_of
 from ..dtypes import number_dtype
+from ..errors import cpp_name
 from ._kinds import Elementwise
 from ._op import Op, conj, ops
 from ._schema import Number
@@ -30,6 +32,8 @@ def check_scale(name, scale, *operands):
 
 def scaled(x, scale):
     """``x * scale`` in the dtype of ``x``."""
+    if isinstance(scale, complex) and x.dtype.kind != "c":
+        raise RuntimeError(f"value cannot be converted to type {cpp_name(dtype_of(x.dtype))} without overflow")
     return x if scale == 1 else np.multiply(x, np.asarray(scale).astype(x.dtype))
 
 
@@ -153,6 +157,12 @@ class floor_divide(
             return ufuncs.floor_divide(input, other)
         refuse_zero(other)
         return np.floor_divide(input, other)
+
+    def d_input(grad):
+        raise RuntimeError("derivative for aten::floor_divide is not implemented")
+
+    def d_other(grad):
+        raise RuntimeError("derivative for aten::floor_divide is not implemented")
 
 
 class trunc_divide(
@@ -321,7 +331,7 @@ class positive(Op, operator="unary +", has_out=False):
         return input
 
 
-class addcmul(Elementwise, inplace=True):
+class addcmul(Elementwise, inplace=True, only="uifc", kernel="addcmul_cpu_out"):
     """``input + value * tensor1 * tensor2``, with broadcasting.
 
     Example:

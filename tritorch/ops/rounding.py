@@ -162,10 +162,10 @@ class heaviside(Elementwise, inplace=True):
         return np.where(input == 0, values, input > 0)
 
     def d_input(grad):
-        raise NotImplementedError("derivative for aten::heaviside is not implemented")
+        raise RuntimeError("derivative for aten::heaviside is not implemented")
 
     def d_values(grad):
-        raise NotImplementedError("derivative for aten::heaviside is not implemented")
+        raise RuntimeError("derivative for aten::heaviside is not implemented")
 
 
 class floor(Elementwise, inplace=True, only="uif", kernel="floor_vml_cpu", ufunc=np.floor, kinds="f"):

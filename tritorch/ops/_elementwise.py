@@ -1,0 +1,124 @@
+"""The kind of elementwise operators: promotion, broadcasting, half precision, blocks.
+
+Note [Plans]: what a call computes in depends on the dtypes of its operands, on which of them have no dims and which
+are numbers, and on the default dtype; never on values. The answer is worked out once for each such signature and
+kept, so that a call looks it up.
+"""
+
+import numpy as np
+
+from ..dtypes import from_numpy as dtype_of
+from ..dtypes import get_default_dtype, number_dtype, result_dtype
+from ..errors import invalid_combination
+from ..runtime import blocks
+from ..shape import broadcast
+from ._op import FLOAT32, Op, is_half
+
+BOOL = np.dtype(np.bool_)
+NUMBERS_AS_TENSORS = {"add", "sub", "mul", "div", "true_divide", "floor_divide"}  # f(2, 3) gives a tensor
+
+
+def promoted(operands):
+    """torch's result dtype of arrays and Python numbers."""
+    dims, zeros, numbers = [], [], []
+    for x in operands:
+        if not isinstance(x, np.ndarray):
+            numbers.append(number_dtype(x))
+        elif x.ndim:
+            dims.append(dtype_of(x.dtype))
+        else:
+            zeros.append(dtype_of(x.dtype))
+    return result_dtype(tuple(dims), tuple(zeros), tuple(numbers))
+
+
+def number_as(x, dtype, wrap):
+    """The number ``x`` in ``dtype``. An int that is out of range wraps around, as in torch, or stays as it is."""
+    try:
+        return dtype.type(x)
+    except OverflowError:
+        return np.asarray(x).astype(dtype)[()] if wrap else np.asarray(x)[()]
+
+
+def check_some_tensor(name, operands):
+    """torch's TypeError where all operands are numbers."""
+    if name not in NUMBERS_AS_TENSORS and not any(isinstance(x, np.ndarray) for x in operands):
+        raise invalid_combination(name, operands, {}, ["(Tensor input, Tensor other, *, Tensor out = None)"])
+
+
+class Elementwise(Op, kind=True):
+    """One output element from one element of each operand, with broadcasting and torch's promotion.
+
+    ``cpu`` sees arrays of one dtype, and NumPy scalars of it for numbers.
+
+    Class keywords:
+        ufunc: the NumPy ufunc that ``cpu`` is when the plain arguments have their defaults.
+        kinds: the NumPy kinds for which that is exactly torch's, without promotion.
+        result: "same" (the promoted dtype), "float" (integers are lifted to the default dtype), "bool",
+            "real" (the real dtype of a complex operand), "float real" (both).
+        keep: names of tensor arguments that take no part in promotion (``condition`` of where).
+        only: the kinds of dtypes ("b", "u", "i", "f", "c") that it takes; others raise torch's NotImplementedError,
+            which calls it ``kernel``.
+    """
+
+    ufunc = None
+    kinds = "fc"
+    result = "same"
+    keep = only = kernel = ""
+
+    @classmethod
+    def plan(cls, operands):
+        """(dtype to compute in, dtype of the result) for operands such as these. See Note [Plans]."""
+        check_some_tensor(cls.short, operands)
+        kept = cls.keep.split()
+        names = [a.name for a in cls.args if a.is_tensor]
+        kind = promoted([x for x, n in zip(operands, names, strict=True) if n not in kept and x is not None])
+        if cls.only and kind.kind not in cls.only:
+            raise NotImplementedError(f"\"{cls.kernel or f'{cls.short}_cpu'}\" not implemented for '{kind.type_name}'")
+        if "float" in cls.result and kind.category < 2:
+            kind = get_default_dtype()
+        store = kind.to_real().np if "real" in cls.result else kind.np
+        return FLOAT32 if cls.opmath and is_half(kind.np) else kind.np, BOOL if cls.result == "bool" else store
+
+    @classmethod
+    def loop(cls):
+        cpu, ufunc, wrap = cls.cpu, cls.ufunc, cls.result != "bool"
+        defaults = tuple(a.default for a in cls.args if not a.is_tensor)
+        count = len(cls.args) - len(defaults)
+        kept = [a.name in cls.keep.split() for a in cls.args]
+        array, large, plans = np.ndarray, blocks.LARGE, {}
+
+        def loop(*args):
+            operands = args[:count]
+            signature = (
+                get_default_dtype(),
+                *[(x.dtype.num, x.ndim == 0) if isinstance(x, array) else x.__class__ for x in operands],
+            )
+            try:
+                compute, store = plans[signature]
+            except KeyError:
+                compute, store = plans[signature] = cls.plan(operands)
+            arrays, shape, even, big = [], None, True, False
+            for i, x in enumerate(operands):
+                if isinstance(x, array):
+                    if shape is None:
+                        shape = x.shape
+                    elif x.shape != shape:
+                        even = False
+                    if x.dtype is not compute and not kept[i]:
+                        x = x.astype(compute)
+                    big = big or x.nbytes > large
+                elif x is not None:
+                    x = number_as(x, compute, wrap)
+                arrays.append(x)
+            if not even:
+                shape = broadcast(*[x.shape for x in arrays if x is not None])
+                big = big or np.prod(shape, dtype=np.int64) * compute.itemsize > large
+            if big and all(x is not None for x in arrays):
+                direct = ufunc if (compute == store or store is BOOL) and args[count:] == defaults else None
+                return blocks.pointwise(cpu, [np.asarray(x) for x in arrays], args[count:], shape, store, direct)
+            out = cpu(*arrays, *args[count:])
+            if out.dtype is not store:
+                out = out.astype(store)
+            return out if even or out.shape == shape else np.broadcast_to(out, shape).copy()
+
+        return loop
