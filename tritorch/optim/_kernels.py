@@ -4,7 +4,8 @@ A formula is a function of tensors and numbers that uses torch's in-place vocabu
 It is called once with symbols in place of both, which write down what is done to them: a pointwise program
 (csrc/blockwise). That program runs on the arrays of float32 and float64 tensors, block by block in the first
 cache, on the threads there are. All other tensors (other dtypes, layouts and devices, steps that are themselves
-differentiated) go through the formula as it stands, operator by operator.
+differentiated) go through the formula as it stands, operator by operator; so it may
+not write in place what an operator of its own has saved (``sqrt`` its result, ``maximum`` its arguments).
 """
 
 import functools
@@ -190,6 +191,9 @@ class _Value:
 
     def addcdiv_(self, tensor1: "_Value", tensor2: "_Value", value: Any = 1.0) -> "_Value":
         return self.trace.write("addcdiv", self, (self, tensor1, tensor2), (value,))
+
+    def clone(self) -> "_Value":
+        return self.trace.write("copy", None, (self,))
 
     def copy_(self, src: "_Value") -> "_Value":
         return self.trace.write("copy", self, (src,))

@@ -14,7 +14,7 @@ __all__ = ["Adadelta"]
 def _adadelta(param, grad, square_avg, acc_delta, *, decay, rho, new, eps, lr, maximize=False, decays=False):
     grad = direction(param, grad, decay, maximize, decays)
     square_avg.mul_(rho).addcmul_(grad, grad, value=new)
-    delta = acc_delta.add(eps).sqrt().div_(square_avg.add(eps).sqrt()).mul_(grad)
+    delta = acc_delta.add(eps).sqrt().div(square_avg.add(eps).sqrt()).mul_(grad)
     acc_delta.mul_(rho).addcmul_(delta, delta, value=new)
     param.add_(delta, alpha=lr)
 
@@ -49,10 +49,10 @@ class Adadelta(ElementwiseOptimizer):
         maximize: bool = False,
         differentiable: bool = False,
     ) -> None:
+        check_flags(lr, foreach, differentiable)
         check_not_negative(lr=lr, eps=eps, weight_decay=weight_decay)
         if not 0.0 <= rho <= 1.0:
             raise ValueError(f"Invalid rho value: {rho}")
-        check_flags(lr, foreach, differentiable)
         defaults = {
             "lr": lr,
             "rho": rho,

@@ -14,7 +14,7 @@ __all__ = ["Adagrad"]
 def _adagrad(param, grad, total, *, decay, eps, step_size, maximize=False, decays=False):
     grad = direction(param, grad, decay, maximize, decays)
     total.addcmul_(grad, grad)
-    param.addcdiv_(grad, total.sqrt().add_(eps), value=step_size)
+    param.addcdiv_(grad, total.sqrt().add(eps), value=step_size)
 
 
 class Adagrad(ElementwiseOptimizer):
@@ -48,6 +48,7 @@ class Adagrad(ElementwiseOptimizer):
         differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:
+        check_flags(lr, foreach, differentiable, fused)
         check_not_negative(
             lr=lr,
             lr_decay=lr_decay,
@@ -55,7 +56,6 @@ class Adagrad(ElementwiseOptimizer):
             initial_accumulator_value=initial_accumulator_value,
             eps=eps,
         )
-        check_flags(lr, foreach, differentiable, fused)
         defaults = {
             "lr": lr,
             "lr_decay": lr_decay,

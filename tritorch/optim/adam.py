@@ -21,8 +21,8 @@ def _adam(
     exp_avg.lerp_(grad, new1)
     exp_avg_sq.mul_(beta2).addcmul_(grad, grad, value=new2)
     if max_exp_avg_sq is not None:
-        exp_avg_sq = max_exp_avg_sq.copy_(max_exp_avg_sq.maximum(exp_avg_sq))
-    param.addcdiv_(exp_avg, exp_avg_sq.sqrt().mul_(scale).add_(eps), value=step_size)
+        exp_avg_sq = max_exp_avg_sq.copy_(max_exp_avg_sq.clone().maximum(exp_avg_sq))
+    param.addcdiv_(exp_avg, exp_avg_sq.sqrt().mul(scale).add_(eps), value=step_size)
 
 
 class Adam(ElementwiseOptimizer):
@@ -68,9 +68,9 @@ class Adam(ElementwiseOptimizer):
         fused: bool | None = None,
         decoupled_weight_decay: bool = False,
     ) -> None:
+        check_flags(lr, foreach, differentiable, fused)
         check_not_negative(lr=lr, eps=eps, weight_decay=weight_decay)
         check_betas(betas)
-        check_flags(lr, foreach, differentiable, fused)
         defaults = {
             "lr": lr,
             "betas": betas,

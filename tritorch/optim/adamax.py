@@ -14,7 +14,7 @@ __all__ = ["Adamax"]
 def _adamax(param, grad, exp_avg, exp_inf, *, decay, new1, beta2, eps, step_size, maximize=False, decays=False):
     grad = direction(param, grad, decay, maximize, decays)
     exp_avg.lerp_(grad, new1)
-    exp_inf.copy_(exp_inf.mul_(beta2).maximum(grad.abs().add_(eps)))
+    exp_inf.copy_(exp_inf.mul(beta2).maximum(grad.abs().add_(eps)))
     param.addcdiv_(exp_avg, exp_inf, value=step_size)
 
 
@@ -47,9 +47,9 @@ class Adamax(ElementwiseOptimizer):
         differentiable: bool = False,
         capturable: bool = False,
     ) -> None:
+        check_flags(lr, foreach, differentiable)
         check_not_negative(lr=lr, eps=eps, weight_decay=weight_decay)
         check_betas(betas)
-        check_flags(lr, foreach, differentiable)
         defaults = {
             "lr": lr,
             "betas": betas,

@@ -52,8 +52,8 @@ class ASGD(ElementwiseOptimizer):
         differentiable: bool = False,
         capturable: bool = False,
     ) -> None:
-        check_not_negative(lr=lr, weight_decay=weight_decay)
         check_flags(lr, foreach, differentiable)
+        check_not_negative(lr=lr, weight_decay=weight_decay)
         defaults = {
             "lr": lr,
             "lambd": lambd,

@@ -52,8 +52,8 @@ class LBFGS(Optimizer):
         history_size: int = 100,
         line_search_fn: str | None = None,
     ) -> None:
-        check_not_negative(lr=lr)
         check_flags(lr, None, False)
+        check_not_negative(lr=lr)
         defaults = {
             "lr": lr,
             "max_iter": max_iter,

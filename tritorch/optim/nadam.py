@@ -20,7 +20,7 @@ def _nadam(
     grad = direction(param, grad, decay, maximize, decays)
     exp_avg.lerp_(grad, new1)
     exp_avg_sq.mul_(beta2).addcmul_(grad, grad, value=new2)
-    size = exp_avg_sq.sqrt().mul_(scale).add_(eps)
+    size = exp_avg_sq.sqrt().mul(scale).add_(eps)
     param.addcdiv_(grad, size, value=of_grad)
     param.addcdiv_(exp_avg, size, value=of_average)
 
@@ -58,9 +58,9 @@ class NAdam(ElementwiseOptimizer):
         capturable: bool = False,
         differentiable: bool = False,
     ) -> None:
+        check_flags(lr, foreach, differentiable)
         check_not_negative(lr=lr, eps=eps, weight_decay=weight_decay, momentum_decay=momentum_decay)
         check_betas(betas)
-        check_flags(lr, foreach, differentiable)
         defaults = {
             "lr": lr,
             "betas": betas,

@@ -21,7 +21,7 @@ def _radam(
     exp_avg.lerp_(grad, new1)
     exp_avg_sq.mul_(beta2).addcmul_(grad, grad, value=new2)
     if adaptive:
-        param.addcdiv_(exp_avg, exp_avg_sq.sqrt().add_(eps), value=step_size)
+        param.addcdiv_(exp_avg, exp_avg_sq.sqrt().add(eps), value=step_size)
     else:
         param.add_(exp_avg, alpha=step_size)
 
@@ -58,9 +58,9 @@ class RAdam(ElementwiseOptimizer):
         capturable: bool = False,
         differentiable: bool = False,
     ) -> None:
+        check_flags(lr, foreach, differentiable)
         check_not_negative(lr=lr, eps=eps, weight_decay=weight_decay)
         check_betas(betas)
-        check_flags(lr, foreach, differentiable)
         defaults = {
             "lr": lr,
             "betas": betas,

@@ -21,7 +21,7 @@ def _rmsprop(
     if centered:
         grad_avg.lerp_(grad, new)
         square_avg = square_avg.addcmul(grad_avg, grad_avg, value=-1.0)
-    size = square_avg.sqrt().add_(eps)
+    size = square_avg.sqrt().add(eps)
     if with_momentum:
         buffer.mul_(momentum).addcdiv_(grad, size)
         param.add_(buffer, alpha=lr)
@@ -61,8 +61,8 @@ class RMSprop(ElementwiseOptimizer):
         maximize: bool = False,
         differentiable: bool = False,
     ) -> None:
-        check_not_negative(lr=lr, eps=eps, momentum=momentum, weight_decay=weight_decay, alpha=alpha)
         check_flags(lr, foreach, differentiable)
+        check_not_negative(lr=lr, eps=eps, momentum=momentum, weight_decay=weight_decay, alpha=alpha)
         defaults = {
             "lr": lr,
             "momentum": momentum,

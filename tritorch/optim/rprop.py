@@ -14,7 +14,7 @@ __all__ = ["Rprop"]
 def _rprop(param, grad, prev, step_size, *, shrink, grow, smallest, largest, maximize=False):
     if maximize:
         grad = grad.neg()
-    agreement = grad.mul(prev)
+    agreement = grad.mul(prev.clone())
     turned = agreement.lt(0.0)
     factor = agreement.sign().masked_fill(agreement.eq(0.0), 1.0)
     factor = factor.masked_fill(agreement.gt(0.0), grow).masked_fill(turned, shrink)
@@ -51,10 +51,10 @@ class Rprop(ElementwiseOptimizer):
         maximize: bool = False,
         differentiable: bool = False,
     ) -> None:
+        check_flags(lr, foreach, differentiable)
         check_not_negative(lr=lr)
         if not 0.0 < etas[0] < 1.0 < etas[1]:
             raise ValueError(f"Invalid eta values: {etas[0]}, {etas[1]}")
-        check_flags(lr, foreach, differentiable)
         defaults = {
             "lr": lr,
             "etas": etas,
