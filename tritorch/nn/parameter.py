@@ -3,6 +3,9 @@
 from collections import OrderedDict
 
 from .. import _api as tt
+from .. import _C
+from ..runtime.device import cpu
+from ..shape import Size
 from ..tensor import Tensor
 
 __all__ = [
@@ -73,6 +76,9 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
         state = dict(vars(self))
         arguments = (self.data, self.requires_grad, OrderedDict())
         return _rebuild_parameter, (*arguments, state) if state else arguments
+
+
+_C.set_types(Tensor, Parameter, Size, cpu)  # so that the fast paths know parameters as plain tensors
 
 
 class Buffer(Tensor):

@@ -99,11 +99,14 @@ def _scope(cls):
         "fast1": _C.fast1,
         "fast2": _C.fast2,
         "fast_into": _C.fast_into,
+        "LEAN": cls.lean,
         "run": _C.run,
         "wrap": _C.wrap,
         "view": _C.view,
+        "views": _C.views,
         "bump": _C.bump,
         "plain_size": _C.plain_size,
+        "arrays_of": _C.arrays_of,
         "needs_grad": _C.needs_grad,
         "record": _C.record,
         "record_inplace": _C.record_inplace,
@@ -115,7 +118,7 @@ def _scope(cls):
         numbers = sum(1 << i for i, a in enumerate(a for a in cls.args if a.is_tensor) if a.name in cls.numbers.split())
         scope["FAST"] = _C.Fast(cls.ufunc, cls.kinds, cls.result == "bool", numbers)
     if cls.derivatives:
-        scope["OPB"] = _C.OpBackward(node_name(cls.short), _backward(cls))
+        cls.node = scope["OPB"] = _C.OpBackward(node_name(cls.short), _backward(cls))
         recipe = _recipe(cls) if cls.ufunc is not None else None
         if recipe is not None:
             scope["FAST"].record(scope["OPB"], recipe)
@@ -165,15 +168,21 @@ def _aliases(cls, pad="    "):
 
 def _fast(cls, form):
     """The same-dtype, same-device, no-grad case falls straight through to the ufunc."""
-    if cls.ufunc is None:
+    if cls.ufunc is None and (cls.lean is None or form == "inplace"):
         return []
     tensors = [a.name for a in cls.args if a.is_tensor]
     plain = [f"{a.name} is _{a.name}" for a in cls.args if not a.is_tensor]
     if form == "function" and cls.has_out:
         plain.append("out is None")
-    call = f"{'fast_into' if form == 'inplace' else f'fast{len(tensors)}'}(FAST, {', '.join(tensors)})"
+    if cls.ufunc is None:
+        call = f"LEAN({', '.join(tensors)})"
+    else:
+        call = f"{'fast_into' if form == 'inplace' else f'fast{len(tensors)}'}(FAST, {', '.join(tensors)})"
     test = " and ".join(plain)
     body = [f"r = {call}", "if r is not None: return r"]
+    if cls.ufunc is None:
+        recorded = [line[4:] for line in _record(cls, "record", "out_")] if cls.derivatives else []
+        body = [f"out_ = {call}", "if out_ is not None:", *["    " + line for line in recorded], "    return out_"]
     if not test:
         return ["    " + line for line in body]
     return [f"    if {test}:"] + ["        " + line for line in body]
@@ -190,11 +199,18 @@ def _bind(cls):
             if a.default is None:
                 lines.append(f"    a_{n} = None if {n} is None else {reader}(OP, {position}, {n!r}, {n})")
             else:
+                if n in numbers:
+                    plain = f"{n} if {n}.__class__ is float or {n}.__class__ is int"
+                    other = f"{reader}(OP, {position}, {n!r}, {n})"
+                    lines.append(f"    a_{n} = {n}._array if isinstance({n}, TensorBase) else {plain} else {other}")
+                    continue
                 lines.append(f"    try: a_{n} = {n}._array")
                 lines.append(f"    except AttributeError: a_{n} = {reader}(OP, {position}, {n!r}, {n})")
         elif a.role == "tensors":
-            lines.append(f"    {n} = tensor_list(OP, {position}, {n!r}, {n})")
-            lines.append(f"    a_{n} = [t._array for t in {n}]")
+            lines.append(f"    a_{n} = arrays_of({n})")
+            lines.append(f"    if a_{n} is None:")
+            lines.append(f"        {n} = tensor_list(OP, {position}, {n!r}, {n})")
+            lines.append(f"        a_{n} = [t._array for t in {n}]")
     rank = None
     if first is not None:
         rank = f"a_{first.name}[0].ndim" if first.role == "tensors" else f"a_{first.name}.ndim"
@@ -283,7 +299,9 @@ def _bind_eager(cls):
             lines += _size(a)
         elif a.role in ("dim", "dims") and first is not None:
             rank = f"{first.name}[0].ndim" if first.role == "tensors" else f"{first.name}.ndim"
-            guard = f"if {n} is not None: " if a.default is None and a.role == "dim" else ""
+            guard = f"if not 0 <= {n} < {rank}: " if a.role == "dim" else ""
+            if a.default is None and a.role == "dim":
+                guard = f"if {n} is not None: "
             lines.append(f"    {guard}{n} = wrap_{a.role}({n}, {rank})")
     return lines
 

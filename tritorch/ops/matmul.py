@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .. import _C
 from ..dtypes import from_numpy as dtype_of
 from ._op import Op, conj
 
@@ -19,7 +20,7 @@ CPP = {"float32": "float", "float64": "double", "int64": "long", "int32": "int",
 EXPECTED = "expected m1 and m2 to have the same dtype, but got: {} != {}"
 
 
-class mm(Op):
+class mm(Op, lean=_C.lean_matmul):
     """The product of two matrices: (n, k) by (k, m) gives (n, m). No broadcasting.
 
     Example:
@@ -49,7 +50,7 @@ class mm(Op):
         return conj(input).t().mm(grad)
 
 
-class matmul(Op, operator="@", also="linalg.matmul"):
+class matmul(Op, operator="@", also="linalg.matmul", lean=_C.lean_matmul):
     """The matrix product, by the ranks of its arguments: vectors (1-D), matrices (2-D), and batches of matrices,
     whose leading dims broadcast.
 
@@ -122,7 +123,7 @@ def _refuse_sizes(a, b):
     )
 
 
-class linear(Op, home="nn.functional", method=False, has_out=False):
+class linear(Op, home="nn.functional", method=False, has_out=False, lean=_C.lean_linear):
     """``input @ weight.T + bias``: (*, in) by (out, in) gives (*, out)."""
 
     def check(input, weight, bias):

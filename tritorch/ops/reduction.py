@@ -4,6 +4,7 @@ import builtins
 
 import numpy as np
 
+from .. import _C
 from ._kinds import Reduction
 from ._op import Op, conj, ops
 from ._schema import Dim, Dims, DType, Shape
@@ -17,7 +18,7 @@ def count_of(shape, dims):
     return count
 
 
-class sum(Reduction, lift="int64"):
+class sum(Reduction, lift="int64", lean=_C.lean_sum):
     """The sum of the elements along :attr:`dim` (None: of all). Integers and bools are summed as int64.
 
     Example:
