@@ -67,6 +67,11 @@ TRITORCH_INLINE void each2(char** args, npy_intp n, const npy_intp* steps, Formu
 
 TRITORCH_BOTH1(erf)
 TRITORCH_BOTH1(relu)
+TRITORCH_BOTH1(relu6)
+TRITORCH_BOTH1(hardsigmoid)
+TRITORCH_BOTH1(hardswish)
+TRITORCH_BOTH1(selu)
+TRITORCH_BOTH1(softplus)
 TRITORCH_BOTH1(sigmoid)
 TRITORCH_BOTH1(log_sigmoid)
 TRITORCH_BOTH1(silu)
@@ -77,6 +82,8 @@ TRITORCH_BOTH1(rsqrt)
 TRITORCH_BOTH1(sign)
 TRITORCH_BOTH2(relu_backward)
 TRITORCH_BOTH2(leaky_relu)
+TRITORCH_BOTH2(elu)
+TRITORCH_BOTH2(celu)
 TRITORCH_BOTH2(sigmoid_backward)
 TRITORCH_BOTH2(tanh_backward)
 TRITORCH_BOTH2(silu_backward)
@@ -98,6 +105,11 @@ int init(PyObject* module) {
     return -1
     TRITORCH_ADD(erf, 1, "the error function");
     TRITORCH_ADD(relu, 1, "max(x, 0)");
+    TRITORCH_ADD(relu6, 1, "x within [0, 6]");
+    TRITORCH_ADD(hardsigmoid, 1, "relu6(x + 3) / 6");
+    TRITORCH_ADD(hardswish, 1, "x relu6(x + 3) / 6");
+    TRITORCH_ADD(selu, 1, "elu with the scales that keep to mean 0 and variance 1");
+    TRITORCH_ADD(softplus, 1, "log(1 + exp(x))");
     TRITORCH_ADD(sigmoid, 1, "1 / (1 + exp(-x))");
     TRITORCH_ADD(log_sigmoid, 1, "log(sigmoid(x))");
     TRITORCH_ADD(silu, 1, "x sigmoid(x)");
@@ -108,6 +120,8 @@ int init(PyObject* module) {
     TRITORCH_ADD(sign, 1, "-1, 0 or 1; 0 of NaN");
     TRITORCH_ADD(relu_backward, 2, "(grad, x or out)");
     TRITORCH_ADD(leaky_relu, 2, "(x, slope)");
+    TRITORCH_ADD(elu, 2, "(x, alpha): x, or alpha (exp(x) - 1) below 0");
+    TRITORCH_ADD(celu, 2, "(x, alpha): x, or alpha (exp(x / alpha) - 1) below 0");
     TRITORCH_ADD(sigmoid_backward, 2, "(grad, out)");
     TRITORCH_ADD(tanh_backward, 2, "(grad, out)");
     TRITORCH_ADD(silu_backward, 2, "(grad, x)");

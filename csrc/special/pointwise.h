@@ -49,31 +49,50 @@ TRITORCH_INLINE T within(T x, T low, T high) {
     return select(x > high, high, x);
 }
 
-// 2^n e^r with |r| <= log(2)/2, the latter by Taylor. The multiple n stands in the low bits of `shifted`:
-// adding 1.5 * 2^(mantissa bits) rounds to a whole number. 2^n is applied in two halves, for it may itself be
-// out of range where the result is not.
+// x = n log(2) + r with |r| <= log(2)/2, and e^r - 1 by Taylor. The multiple n, as an integer, is what the
+// low bits of a float hold to which 1.5 * 2^(mantissa bits) was added: that rounds to a whole number.
+template <class T>
+struct Exponential {
+    static constexpr int mantissa = std::numeric_limits<T>::digits - 1;
+    static constexpr int bias = std::numeric_limits<T>::max_exponent - 1;
+    T rest;     // e^r - 1
+    Bits<T> n;  // modulo 2^32 or 2^64
+
+    TRITORCH_INLINE explicit Exponential(T x) {
+        constexpr T magic = T(3) * (Bits<T>(1) << (mantissa - 1));
+        constexpr T high = is_float<T> ? T(0.693359375) : T(6.93145751953125e-1);  // of log(2): few bits
+        constexpr T low = is_float<T> ? T(-2.12194440054690583e-4) : T(1.42860682030941723212e-6);
+        const T shifted = x * T(std::numbers::log2e) + magic;
+        const T multiple = shifted - magic;
+        const T r = x - multiple * high - multiple * low;
+        T sum;
+        if constexpr (is_float<T>) sum = horner(r, T(1) / 5040, T(1) / 720);
+        else
+            sum = horner(r, T(1) / 6227020800, T(1) / 479001600, T(1) / 39916800, T(1) / 3628800,
+                         T(1) / 362880, T(1) / 40320, T(1) / 5040, T(1) / 720);
+        rest = horner(r, sum, T(1) / 120, T(1) / 24, T(1) / 6, T(1) / 2) * r * r + r;
+        n = std::bit_cast<Bits<T>>(shifted) - std::bit_cast<Bits<T>>(magic);
+    }
+};
+
+// 2^n is applied in two halves, for it may itself be out of range where the result is not.
 template <class T>
 TRITORCH_INLINE T exp(T x) {
-    constexpr int mantissa = std::numeric_limits<T>::digits - 1,
-                  bias = std::numeric_limits<T>::max_exponent - 1;
-    constexpr T magic = T(3) * (Bits<T>(1) << (mantissa - 1));
-    constexpr T high = is_float<T> ? T(0.693359375) : T(6.93145751953125e-1);  // of log(2): few bits
-    constexpr T low = is_float<T> ? T(-2.12194440054690583e-4) : T(1.42860682030941723212e-6);
-    x = within(x, is_float<T> ? T(-104) : T(-746), is_float<T> ? T(89) : T(710));
-    const T shifted = x * T(std::numbers::log2e) + magic;
-    const T n = shifted - magic;
-    const T r = x - n * high - n * low;
-    T sum;
-    if constexpr (is_float<T>) sum = horner(r, T(1) / 5040, T(1) / 720);
-    else
-        sum = horner(r, T(1) / 6227020800, T(1) / 479001600, T(1) / 39916800, T(1) / 3628800, T(1) / 362880,
-                     T(1) / 40320, T(1) / 5040, T(1) / 720);
-    sum = horner(r, sum, T(1) / 120, T(1) / 24, T(1) / 6, T(1) / 2) * r * r + r + 1;
-    const Bits<T> whole = std::bit_cast<Bits<T>>(shifted) - std::bit_cast<Bits<T>>(magic) + 2 * bias;
-    constexpr Bits<T> exponent = 2 * bias + 1;  // all its bits
-    const Bits<T> half = (whole >> 1) & exponent;
-    return sum * std::bit_cast<T>(half << mantissa) *
-           std::bit_cast<T>(((whole - half) & exponent) << mantissa);
+    using E = Exponential<T>;
+    const E e(within(x, is_float<T> ? T(-104) : T(-746), is_float<T> ? T(89) : T(710)));
+    constexpr Bits<T> exponent = 2 * E::bias + 1;  // all its bits
+    const Bits<T> whole = e.n + 2 * E::bias, half = (whole >> 1) & exponent;
+    return (e.rest + 1) * std::bit_cast<T>(half << E::mantissa) *
+           std::bit_cast<T>(((whole - half) & exponent) << E::mantissa);
+}
+
+// exp(x) - 1 for x <= 0, and 0 above.
+template <class T>
+TRITORCH_INLINE T expm1_below(T x) {
+    using E = Exponential<T>;
+    const E e(within(x, is_float<T> ? T(-87) : T(-708), T(0)));
+    const T scale = std::bit_cast<T>((e.n + E::bias) << E::mantissa);
+    return e.rest * scale + (scale - 1);
 }
 
 // log(1 + y) for 0 <= y <= 1, as 2 artanh(y / (2 + y)).
@@ -123,6 +142,43 @@ TRITORCH_INLINE T relu_backward(T grad, T x) {
 template <class T>
 TRITORCH_INLINE T leaky_relu(T x, T slope) {
     return select(x > 0, x, x * slope);
+}
+
+template <class T>
+TRITORCH_INLINE T relu6(T x) {
+    return within(x, T(0), T(6));
+}
+
+template <class T>
+TRITORCH_INLINE T hardsigmoid(T x) {
+    return within(x + 3, T(0), T(6)) / 6;
+}
+
+template <class T>
+TRITORCH_INLINE T hardswish(T x) {
+    return x * within(x + 3, T(0), T(6)) / 6;
+}
+
+template <class T>
+TRITORCH_INLINE T elu(T x, T alpha) {
+    return select(x > 0, x, alpha * expm1_below(x));
+}
+
+template <class T>
+TRITORCH_INLINE T celu(T x, T alpha) {
+    return select(x > 0, x, alpha * expm1_below(x / alpha));
+}
+
+template <class T>
+TRITORCH_INLINE T selu(T x) {
+    constexpr T alpha = T(1.6732632423543772848), scale = T(1.0507009873554804934);
+    return scale * elu(x, alpha);
+}
+
+// log(1 + e^x); x itself beyond torch's threshold.
+template <class T>
+TRITORCH_INLINE T softplus(T x) {
+    return select(x > 20, x, select(x <= 0, T(0), x) + log1p_unit(exp(-std::abs(x))));
 }
 
 template <class T>

@@ -32,11 +32,11 @@ def promoted(operands):
 
 
 def number_as(x, dtype, wrap):
-    """The number ``x`` in ``dtype``. An int that is out of range wraps around, as in torch, or stays as it is."""
+    """The number ``x`` as an array. An int that is out of range wraps around, as in torch, or keeps its own dtype."""
     try:
-        return dtype.type(x)
+        return np.asarray(x, dtype)
     except OverflowError:
-        return np.asarray(x).astype(dtype)[()] if wrap else np.asarray(x)[()]
+        return np.asarray(x).astype(dtype) if wrap else np.asarray(x)
 
 
 def check_some_tensor(name, operands):
@@ -48,7 +48,7 @@ def check_some_tensor(name, operands):
 class Elementwise(Op, kind=True):
     """One output element from one element of each operand, with broadcasting and torch's promotion.
 
-    ``cpu`` sees arrays of one dtype, and NumPy scalars of it for numbers.
+    ``cpu`` sees arrays of one dtype; numbers are such without dims.
 
     Class keywords:
         ufunc: the NumPy ufunc that ``cpu`` is when the plain arguments have their defaults.
@@ -115,7 +115,7 @@ class Elementwise(Op, kind=True):
                 big = big or np.prod(shape, dtype=np.int64) * compute.itemsize > large
             if big and all(x is not None for x in arrays):
                 direct = ufunc if (compute == store or store is BOOL) and args[count:] == defaults else None
-                return blocks.pointwise(cpu, [np.asarray(x) for x in arrays], args[count:], shape, store, direct)
+                return blocks.pointwise(cpu, arrays, args[count:], shape, store, direct)
             out = cpu(*arrays, *args[count:])
             if out.dtype is not store:
                 out = out.astype(store)

@@ -69,7 +69,7 @@ class relu_backward(Elementwise, function=False, method=False, ufunc=ufuncs.relu
         return ops.relu_backward(grad, output)
 
 
-class leaky_relu(Activation):
+class leaky_relu(Activation, numbers="negative_slope", ufunc=ufuncs.leaky_relu, kinds="f"):
     """The element where it is positive, else ``negative_slope`` times it.
 
     Example:
@@ -78,8 +78,8 @@ class leaky_relu(Activation):
         tensor([-0.1000,  2.0000])
     """
 
-    def cpu(input, negative_slope: Number = 0.01, inplace: bool = False):
-        return ufuncs.leaky_relu(input, input.dtype.type(negative_slope))
+    def cpu(input, negative_slope=0.01, inplace: bool = False):
+        return ufuncs.leaky_relu(input, negative_slope)
 
     def d_input(grad, input, negative_slope):
         return ops.where(input > 0, grad, grad * negative_slope)
@@ -210,7 +210,7 @@ class hardtanh(Activation, only="uif"):
         return grad.masked_fill((input <= min_val) | (input >= max_val), 0)
 
 
-class relu6(Activation, only="uif"):
+class relu6(Activation, only="uif", ufunc=ufuncs.relu6, kinds="f"):
     """Each element limited to [0, 6].
 
     Example:
@@ -220,21 +220,13 @@ class relu6(Activation, only="uif"):
     """
 
     def cpu(input, inplace: bool = False):
-        out = np.maximum(input, input.dtype.type(0))
-        return np.minimum(out, out.dtype.type(6), out=out if out.ndim else None)
+        return ufuncs.relu6(input) if input.dtype.kind == "f" else np.minimum(np.maximum(input, 0), 6)
 
     def d_input(grad, input):
         return grad.masked_fill((input <= 0) | (input >= 6), 0)
 
 
-def ramp(input):
-    """``relu6(input + 3) / 6``."""
-    out = np.asarray(np.add(input, input.dtype.type(3)))
-    np.clip(out, 0, 6, out=out)
-    return np.divide(out, out.dtype.type(6), out=out)
-
-
-class hardsigmoid(Activation):
+class hardsigmoid(Activation, ufunc=ufuncs.hardsigmoid, kinds="f"):
     """``relu6(x + 3) / 6``.
 
     Example:
@@ -244,13 +236,13 @@ class hardsigmoid(Activation):
     """
 
     def cpu(input, inplace: bool = False):
-        return ramp(input)
+        return ufuncs.hardsigmoid(input)
 
     def d_input(grad, input):
         return ops.where((input > -3) & (input < 3), grad / 6, 0)
 
 
-class hardswish(Activation):
+class hardswish(Activation, ufunc=ufuncs.hardswish, kinds="f"):
     """``x * relu6(x + 3) / 6``.
 
     Example:
@@ -260,8 +252,7 @@ class hardswish(Activation):
     """
 
     def cpu(input, inplace: bool = False):
-        out = ramp(input)
-        return np.multiply(out, input, out=out)
+        return ufuncs.hardswish(input)
 
     def d_input(grad, input):
         return ops.where(input < 3, grad * (input / 3 + 0.5), grad).masked_fill(input <= -3, 0)

@@ -171,7 +171,7 @@ class log_sigmoid_backward(Derivative, ufunc=ufuncs.log_sigmoid_backward):
         return ops.sigmoid_backward(-grad * scale, ops.sigmoid(input))
 
 
-class softplus(Elementwise, home="nn.functional", method=False, only="f"):
+class softplus(Elementwise, home="nn.functional", method=False, only="f", ufunc=ufuncs.softplus, kinds="f"):
     """``log(1 + exp(beta x)) / beta``, and x itself where ``beta x`` is above ``threshold``.
 
     Example:
@@ -181,29 +181,23 @@ class softplus(Elementwise, home="nn.functional", method=False, only="f"):
     """
 
     def cpu(input, beta: Number = 1, threshold: Number = 20):
-        out = ufuncs.log_sigmoid(np.multiply(input, input.dtype.type(-beta)))
-        out = np.multiply(out, out.dtype.type(-1 / beta))
-        return np.where(input * beta > threshold, input, out)
+        if beta == 1 and threshold == 20:
+            return ufuncs.softplus(input)
+        scaled = input * input.dtype.type(beta)
+        return np.where(scaled > threshold, input, ufuncs.log_sigmoid(-scaled) * input.dtype.type(-1 / beta))
 
     def d_input(grad, input, beta, threshold):
         scaled = input if beta == 1 else input * beta
         return ops.where(scaled > threshold, grad, grad * ops.sigmoid(scaled))
 
 
-def elu_value(input, alpha, scale=1.0, rate=1.0):
-    """``scale x`` above zero, ``scale alpha (exp(rate x) - 1)`` below."""
-    kind = input.dtype.type
-    out = np.expm1(np.minimum(input, kind(0)) * kind(rate)) * kind(scale * alpha)
-    return np.where(input > 0, input * kind(scale), out)
-
-
 def elu_slope(grad, input, alpha, scale=1.0, rate=1.0):
-    """The derivative of :func:`elu_value` times ``grad``."""
+    """The derivative of ``scale x`` above zero, ``scale alpha (exp(rate x) - 1)`` below, times ``grad``."""
     below = ops.exp(input.clamp(max=0) * rate) * (alpha * scale * rate)
     return ops.where(input <= 0, grad * below, grad * scale)
 
 
-class elu(Activation):
+class elu(Activation, numbers="alpha", ufunc=ufuncs.elu, kinds="f"):
     """The element where it is positive, else ``alpha * (exp(x) - 1)``.
 
     Source: Clevert, Unterthiner and Hochreiter, arXiv:1511.07289.
@@ -214,14 +208,14 @@ class elu(Activation):
         tensor([-0.6321,  2.0000])
     """
 
-    def cpu(input, alpha: Number = 1.0, inplace: bool = False):
-        return elu_value(input, alpha)
+    def cpu(input, alpha=1.0, inplace: bool = False):
+        return ufuncs.elu(input, alpha)
 
     def d_input(grad, input, alpha):
         return elu_slope(grad, input, alpha)
 
 
-class celu(Activation, also="celu", kernel="elu_cpu"):
+class celu(Activation, also="celu", numbers="alpha", kernel="elu_cpu"):
     """The element where it is positive, else ``alpha * (exp(x / alpha) - 1)``.
 
     Raises:
@@ -237,8 +231,8 @@ class celu(Activation, also="celu", kernel="elu_cpu"):
         if alpha == 0:
             raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
 
-    def cpu(input, alpha: Number = 1.0, inplace: bool = False):
-        return elu_value(input, alpha, rate=1 / alpha)
+    def cpu(input, alpha=1.0, inplace: bool = False):
+        return ufuncs.celu(input, alpha)
 
     def d_input(grad, input, alpha):
         return elu_slope(grad, input, alpha, rate=1 / alpha)
@@ -247,7 +241,7 @@ class celu(Activation, also="celu", kernel="elu_cpu"):
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
 
 
-class selu(Activation, also="selu", kernel="elu_cpu"):
+class selu(Activation, also="selu", kernel="elu_cpu", ufunc=ufuncs.selu, kinds="f"):
     """:func:`elu` scaled so that means and variances keep to 0 and 1 through many layers.
 
     Source: Klambauer et al., arXiv:1706.02515.
@@ -259,7 +253,7 @@ class selu(Activation, also="selu", kernel="elu_cpu"):
     """
 
     def cpu(input, inplace: bool = False):
-        return elu_value(input, SELU_ALPHA, SELU_SCALE)
+        return ufuncs.selu(input)
 
     def d_input(grad, input):
         return elu_slope(grad, input, SELU_ALPHA, SELU_SCALE)

@@ -342,8 +342,7 @@ class addcmul(Elementwise, inplace=True, only="uifc", kernel="addcmul_cpu_out"):
     """
 
     def cpu(input, tensor1, tensor2, *, value: Number = 1):
-        product = np.multiply(scaled(tensor1, value), tensor2)
-        return np.add(input, product)
+        return np.add(input, scaled(np.multiply(tensor1, tensor2), value))
 
     def d_input(grad):
         return grad

@@ -122,16 +122,26 @@ class clamp(Elementwise, inplace=True, alias="clip", numbers="min max"):
         tensor([0.0000, 0.5000, 1.0000])
     """
 
+    @classmethod
+    def head_lines(cls):  # one limit has a fast path
+        return ["    if (min is None) is not (max is None) and out is None: return OP.one_limit(input, min, max)"]
+
+    def one_limit(input, min, max):
+        return ops.clamp_max(input, max) if min is None else ops.clamp_min(input, min)
+
     def check(input, min, max):
         if min is None and max is None:
             raise RuntimeError("tritorch.clamp: At least one of 'min' or 'max' must not be None")
-        if any(getattr(x, "dtype", input.dtype).kind == "c" or isinstance(x, complex) for x in (input, min, max)):
+        if input.dtype.kind == "c" or isinstance(min, complex) or isinstance(max, complex):
             raise NotImplementedError("clamp is not supported for complex types")
 
     def cpu(input, min=None, max=None):
-        if min is not None:
-            input = np.maximum(input, min)
-        return input if max is None else np.minimum(input, max)
+        if max is None:
+            return np.maximum(input, min)
+        if min is None:
+            return np.minimum(input, max)
+        out = np.maximum(input, min)
+        return np.minimum(out, max, out=out) if out.ndim and out.size >= max.size else np.minimum(out, max)
 
     def d_input(grad, input, min, max):
         if max is None:
@@ -147,7 +157,7 @@ class clamp(Elementwise, inplace=True, alias="clip", numbers="min max"):
         return ops.where(input > max if min is None else (max < min) | (input > max), grad, 0)
 
 
-class clamp_min(Elementwise, inplace=True, numbers="min", only="buif"):
+class clamp_min(Elementwise, inplace=True, numbers="min", only="buif", ufunc=np.maximum, kinds="biufV"):
     """:func:`clamp` with ``min`` alone.
 
     Example:
@@ -166,7 +176,7 @@ class clamp_min(Elementwise, inplace=True, numbers="min", only="buif"):
         return ops.where(input < min, grad, 0)
 
 
-class clamp_max(Elementwise, inplace=True, numbers="max", only="buif"):
+class clamp_max(Elementwise, inplace=True, numbers="max", only="buif", ufunc=np.minimum, kinds="biufV"):
     """:func:`clamp` with ``max`` alone.
 
     Example:

@@ -225,20 +225,21 @@ class lerp(Elementwise, inplace=True, numbers="weight"):
     """
 
     def check(input, end, weight):
-        for name, x in (("end", end), ("weight", weight)):
-            if isinstance(x, np.ndarray) and x.dtype != input.dtype:
-                theirs, ours = dtype_of(x.dtype), dtype_of(input.dtype)
-                raise RuntimeError(f"expected dtype {cpp_name(ours)} for `{name}` but got dtype {cpp_name(theirs)}")
-        kind = dtype_of(input.dtype)
-        if kind.category < 2:
-            kernel = "lerp_kernel_tensor" if isinstance(weight, np.ndarray) else "lerp_kernel_scalar"
-            raise NotImplementedError(f"\"{kernel}\" not implemented for '{kind.type_name}'")
+        tensor = isinstance(weight, np.ndarray)
+        if end.dtype != input.dtype or (tensor and weight.dtype != input.dtype):
+            name, other = ("end", end) if end.dtype != input.dtype else ("weight", weight)
+            mine, theirs = cpp_name(dtype_of(input.dtype)), cpp_name(dtype_of(other.dtype))
+            raise RuntimeError(f"expected dtype {mine} for `{name}` but got dtype {theirs}")
+        if input.dtype.kind in "biu":
+            kernel = "lerp_kernel_tensor" if tensor else "lerp_kernel_scalar"
+            raise NotImplementedError(f"\"{kernel}\" not implemented for '{dtype_of(input.dtype).type_name}'")
 
     def cpu(input, end, weight):
-        step = end - input
-        if weight.ndim == 0:
-            near = np.abs(weight) < 0.5
-            return input + weight * step if near else end - step * (1 - weight)
+        step = np.asarray(np.subtract(end, input))
+        if weight.ndim == 0 and step.ndim:
+            if abs(weight.item()) < 0.5:
+                return np.add(input, np.multiply(step, weight, out=step), out=step)
+            return np.subtract(end, np.multiply(step, 1 - weight, out=step), out=step)
         return np.where(np.abs(weight) < 0.5, input + weight * step, end - step * (1 - weight))
 
     def d_input(grad, weight):

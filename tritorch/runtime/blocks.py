@@ -89,7 +89,7 @@ def pointwise(formula, arrays, plain, shape, dtype, ufunc=None):
     def block(cut):
         pieces = [a if a.ndim == 0 else a[cut] for a in flat]
         if ufunc is not None:
-            ufunc(*pieces, target[cut])
+            ufunc(*pieces, out=target[cut])
         else:
             target[cut] = formula(*pieces, *plain)
 
