@@ -19,7 +19,7 @@ import tritorch
 from tritorch.utils.data import DataLoader, Dataset, IterableDataset
 
 WITHIN = 5.0  # seconds
-EXITED = r"DataLoader worker \(pid\(s\) \d+\) exited unexpectedly"
+EXITED = r"DataLoader worker \(pid\(s\) [\d, ]+\) exited unexpectedly"
 
 
 class Act(Dataset):
