@@ -30,7 +30,10 @@ from . import (
     utils,
     version,
 )
-from .amp import autocast
+from .amp import autocast, get_autocast_dtype, is_autocast_cache_enabled, is_autocast_enabled
+from .amp import set_autocast_cache_enabled, set_autocast_dtype, set_autocast_enabled
+from .autograd import functional as _functional  # autograd.functional stands above the operators
+from .autograd import is_anomaly_check_nan_enabled, is_anomaly_enabled, is_inference_mode_enabled
 from .random import Generator, default_generator, fork_rng, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
 from .serialization import load, save
 from .typed import *

@@ -10,7 +10,7 @@ from typing import Any
 from .. import _C
 from ..tensor import Tensor
 from . import _fill
-from .modes import is_grad_enabled, no_grad
+from .grad_mode import is_grad_enabled, no_grad
 
 __all__ = ["Function", "FunctionCtx", "once_differentiable"]
 

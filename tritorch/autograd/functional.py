@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import _api as tt
 from .engine import grad
-from .modes import enable_grad, is_grad_enabled, set_grad_enabled
+from .grad_mode import enable_grad, is_grad_enabled, set_grad_enabled
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
 

@@ -6,7 +6,7 @@ The submodules are loaded when they are first used, since worker processes need 
 from importlib import import_module
 from types import ModuleType
 
-__all__ = ["checkpoint", "data"]
+__all__ = ["checkpoint", "data", "hooks"]
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -179,7 +179,7 @@ class set_grad_enabled(_Mode):
         _C.set_grad_enabled(self._prev)
 
     def __repr__(self) -> str:
-        return f"tritorch.autograd.modes.set_grad_enabled(mode={self.mode})"
+        return f"tritorch.autograd.grad_mode.set_grad_enabled(mode={self.mode})"
 
 
 class inference_mode(_Mode):
