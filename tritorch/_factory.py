@@ -57,8 +57,21 @@ def _has_tensor(data):
     )
 
 
+def _numbers(data):
+    """Nested sequences as an array, if they hold nothing but ints and floats, evenly; else None."""
+    try:
+        array = np.array(data)
+    except (ValueError, RuntimeError, TypeError, OverflowError):  # the slow path finds out what is wrong
+        return None
+    return array if array.dtype == np.float64 or array.dtype == np.int64 else None
+
+
 def _from_sequence(data, kind):
     leaf = _leaf(data)
+    if leaf.__class__ is float or leaf.__class__ is int:
+        array = _numbers(data)
+        if array is not None:
+            return _cast(array, kind or from_python(float if array.dtype.kind == "f" else int))
     source = None
     if isinstance(leaf, (Tensor, np.ndarray, np.generic)):
         source = leaf.dtype if isinstance(leaf, Tensor) else dtypes.from_numpy(leaf.dtype)
@@ -129,6 +142,8 @@ def number_array(value, kind):
     Raises:
         RuntimeError: ``value cannot be converted to type int8_t without overflow``.
     """
+    if kind.kind == "f" and value.__class__ is float and -1e4 < value < 1e4:
+        return np.asarray(value, kind)  # the common case
     made = _converted(value, kind)
     if made is None:
         raise RuntimeError(f"value cannot be converted to type {_stored_name(kind)} without overflow")

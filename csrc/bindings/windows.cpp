@@ -269,6 +269,43 @@ PyObject* expanded(PyObject*, PyObject* const* args, Py_ssize_t count) {
     return window_on(array, out);
 }
 
+// The windows side by side of the given lengths along a dimension; without lengths, its single places.
+PyObject* pieces(PyObject*, PyObject* const* args, Py_ssize_t count) {
+    if (count != 3) return PyErr_Format(PyExc_TypeError, "pieces(array, dim, sizes or None)");
+    PyArrayObject* array = expect_array(args[0], "pieces");
+    const int dim = array ? static_cast<int>(PyLong_AsLong(args[1])) : -1;
+    if (dim < 0 || dim >= PyArray_NDIM(array)) {
+        if (!PyErr_Occurred()) PyErr_SetString(PyExc_IndexError, "pieces: no such dimension");
+        return nullptr;
+    }
+    const bool single = args[2] == Py_None;
+    if (!single && !PyTuple_Check(args[2]) && !PyList_Check(args[2]))
+        return PyErr_Format(PyExc_TypeError, "pieces: expected sizes, got %s", Py_TYPE(args[2])->tp_name);
+    Geometry out;
+    out.ndim = PyArray_NDIM(array);
+    std::copy_n(PyArray_DIMS(array), out.ndim, out.dims);
+    std::copy_n(PyArray_STRIDES(array), out.ndim, out.strides);
+    out.data = PyArray_BYTES(array);
+    const npy_intp stride = out.strides[dim];
+    const Py_ssize_t length = single ? out.dims[dim] : PySequence_Fast_GET_SIZE(args[2]);
+    if (single) {
+        std::copy(out.dims + dim + 1, out.dims + out.ndim, out.dims + dim);
+        std::copy(out.strides + dim + 1, out.strides + out.ndim, out.strides + dim);
+        --out.ndim;
+    }
+    Ref list = Ref::steal(PyList_New(length));
+    for (Py_ssize_t i = 0; list && i < length; ++i) {
+        const npy_intp size = single ? 1 : PyLong_AsSsize_t(PySequence_Fast_ITEMS(args[2])[i]);
+        if (size == -1 && PyErr_Occurred()) return nullptr;
+        if (!single) out.dims[dim] = size;
+        PyObject* piece = window_on(array, out);
+        if (!piece) return nullptr;
+        PyList_SET_ITEM(list.get(), i, piece);
+        out.data += size * stride;
+    }
+    return list.release();
+}
+
 PyObject* window(PyObject*, PyObject* const* args, Py_ssize_t count) {
     if (count != 3 && count != 4) return PyErr_Format(PyExc_TypeError, "window(array, shape, strides[, offset])");
     PyArrayObject* array = expect_array(args[0], "window");
@@ -310,6 +347,9 @@ PyMethodDef functions[] = {
     {"expanded", method(expanded), METH_FASTCALL,
      "expanded(array, shape)\n\nThe array repeated along dims of length one and new leading ones, or None where the sizes "
      "don't match."},
+    {"pieces", method(pieces), METH_FASTCALL,
+     "pieces(array, dim, sizes)\n\nThe windows of those lengths side by side along a dimension; without sizes (None) its "
+     "single places, without that dimension. Nothing is checked."},
     {"window", method(window), METH_FASTCALL,
      "window(array, shape, strides[, offset])\n\nThe window with that geometry, in bytes. Nothing is checked."},
     {"plain_size", plain_size, METH_O,

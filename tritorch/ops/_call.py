@@ -6,7 +6,7 @@ from collections import namedtuple
 import numpy as np
 
 from .. import _C
-from .._C import TensorBase
+from .._C import TensorBase, refuse_overlap
 from ..dtypes import as_dtype, can_cast
 from ..dtypes import from_numpy as dtype_of
 from ..dtypes import get_default_dtype as default_dtype
@@ -14,6 +14,7 @@ from ..errors import argument_type, cant_cast, cpp_name, expected_tensor, output
 from ..runtime.device import cpu as cpu_device
 from ..runtime.device import device as Device
 from ..runtime.device import get_default_device as default_device
+from ..runtime.device import moved
 from ..shape import broadcast, size_args, wrap_dim, wrap_dims
 
 __all__ = [
@@ -22,13 +23,13 @@ __all__ = [
     "assign",
     "assign_tensor",
     "cpu_device",
-    "default_device",
     "default_dtype",
     "is_operand",
     "keep_dims",
     "metas",
     "number",
     "number_or_operand",
+    "moved",
     "operand",
     "out_dtype",
     "place",
@@ -118,7 +119,7 @@ def zeros_like_meta(meta):
 
 def keep_dims(x, dim, shape):
     """``x`` with the reduced dims back as ones; None stays None."""
-    return None if x is None else x.reshape([1 if i in dim else n for i, n in enumerate(shape)])
+    return None if x is None else x.reshape([1 if dim is None or i in dim else n for i, n in enumerate(shape)])
 
 
 def place(device, name):
@@ -142,15 +143,6 @@ def out_dtype(op, out, dtype):
 
 # Note [Writes]: every write into an existing tensor passes `assign`: it refuses overlapping targets and
 # lossy categories with torch's texts, casts, and bumps the version that views and detach() share.
-
-
-def refuse_overlap(array):
-    """Raises torch's error for a target that shows one element in several places (an expanded tensor)."""
-    if not array.flags.c_contiguous and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True)):
-        raise RuntimeError(
-            "unsupported operation: more than one element of the written-to tensor refers to a single "
-            "memory location. Please clone() the tensor before performing the operation."
-        )
 
 
 def assign(target, value, name):

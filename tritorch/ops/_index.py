@@ -6,12 +6,13 @@ import warnings
 import numpy as np
 
 from .. import _factory
-from .._C import TensorBase, combine_rows, window
+from .._C import TensorBase, combine_rows, place_outside, window
 from ..runtime.storage import owner
 from ..shape import MAX_DIMS, broadcast
 from ._op import is_half
 
 ALL = slice(None)
+BOOL, BYTE, INT32, INT64 = (np.dtype(t) for t in (np.bool_, np.uint8, np.int32, np.int64))
 NEW_DIM = [(*(ALL,) * dim, None) for dim in range(MAX_DIMS)]  # the index that puts in a dim
 
 
@@ -52,13 +53,20 @@ def check_strided(input, size, stride, offset):
 # puts the gathered dims where torch does: in place where the tensors are neighbours, else in front.
 
 
+_FIXED = (int, type(None), type(Ellipsis))
+
+
 def frozen(index):
     """A basic index as plain ints and slices, which nobody can change later."""
+    if index.__class__ in _FIXED:
+        return index
     if isinstance(index, tuple):
         return tuple([frozen(i) for i in index])
     if isinstance(index, slice):
+        if index.start.__class__ in _FIXED and index.stop.__class__ in _FIXED and index.step.__class__ in _FIXED:
+            return index
         return slice(*[None if x is None else operator.index(x) for x in (index.start, index.stop, index.step)])
-    return index if index is None or index is Ellipsis else operator.index(index)
+    return operator.index(index)
 
 
 _NESTED = (list, tuple, range, slice, TensorBase, np.ndarray)
@@ -86,8 +94,8 @@ def _as_index(item):
     if item is None or item is Ellipsis or isinstance(item, slice):
         return None
     if isinstance(item, TensorBase):
-        whole = item.ndim == 0 and item.dtype.category == 1 and item.dtype.name != "uint8"
-        return None if whole else item
+        kind = item._array.dtype
+        return None if item.ndim == 0 and kind.kind in "iu" and kind != BYTE else item
     if isinstance(item, (bool, np.bool_)):
         return _factory.tensor(bool(item))
     if isinstance(item, (list, tuple, range, np.ndarray)):
@@ -105,7 +113,8 @@ def _as_index(item):
 
 def is_mask(tensor):
     """Whether an index tensor is a mask: it names as many dims as it has."""
-    return tensor.dtype.name in ("bool", "uint8")
+    kind = tensor._array.dtype
+    return kind == BOOL or kind == BYTE
 
 
 def resolve(input, index):
@@ -151,16 +160,16 @@ def numpy_index(shape, indices):
             continue
         array = tensor._array
         kind = array.dtype
-        if kind == np.uint8:
+        if kind == BYTE:
             warnings.warn(
                 "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead.",
                 UserWarning,
                 stacklevel=2,
             )
             array = array.astype(bool)
-        elif kind != np.int64 and kind != np.int32 and kind != np.bool_:
+        elif kind != INT64 and kind != INT32 and kind != BOOL:
             raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
-        if array.dtype == np.bool_:
+        if array.dtype == BOOL:
             for i, n in enumerate(array.shape):
                 if dim + i >= len(shape) or n != shape[dim + i]:
                     raise IndexError(
@@ -193,7 +202,7 @@ def index_error(shape, index, error):
 def gather_from(array, index):
     """``array[index]`` with memory of its own."""
     tensors = [i for i in index if i is not ALL]
-    if len(tensors) == 1 and tensors[0].dtype != np.bool_:
+    if len(tensors) == 1 and tensors[0].dtype != BOOL:
         place = len(index) - 1 if index[-1] is not ALL else next(p for p, i in enumerate(index) if i is not ALL)
         return _take(array, tensors[0], place, index)
     try:
@@ -259,9 +268,9 @@ def add_at(out, index, values):
     shape = places[0].shape
     sizes = [out.shape[a] for a in axes]
     for x, n, a in zip(places, sizes, axes, strict=True):
-        wrong = (x < -n) | (x >= n)
-        if wrong.any():
-            raise IndexError(f"index {x[wrong][0]} is out of bounds for dimension {a} with size {n}")
+        wrong = place_outside(np.asarray(x, np.int64), -n, n)
+        if wrong is not None:
+            raise IndexError(f"index {wrong} is out of bounds for dimension {a} with size {n}")
     if not out.size or not places[0].size:
         return
     flat = np.ravel_multi_index([np.where(x < 0, x + n, x) for x, n in zip(places, sizes, strict=True)], sizes)
@@ -281,7 +290,7 @@ def add_at(out, index, values):
 
 def is_index(kind):
     """Whether a NumPy dtype is one of those that name places."""
-    return kind == np.int64 or kind == np.int32
+    return kind == INT64 or kind == INT32
 
 
 def along(index):

@@ -138,7 +138,7 @@ class View(Op, kind=True):
     @classmethod
     def finish_lines(cls):
         if cls.multi:
-            return ["    out_ = tuple([view(input, x, None, True) for x in r])"]
+            return ["    out_ = views(input, r)"]
         if cls.replay:
             plain = "".join(f", {a.name}" for a in cls.args[1:])
             return [f"    out_ = view(input, r, lambda base: OP.call(base{plain}))"]
@@ -169,7 +169,7 @@ class Creation(Op, kind=True):
 
     @classmethod
     def bind_lines(cls):
-        lines = ["    if device is not None or default_device() is not cpu_device: place(device, NAME)"]
+        lines = ["    if device is not None or moved: place(device, NAME)"]
         names = [a.name for a in cls.args]
         if "dtype" not in names:
             return lines

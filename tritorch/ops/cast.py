@@ -10,7 +10,7 @@ from ..dtypes import dtype as dtype_type
 from ..errors import tensor_type
 from ..runtime.device import device as Device
 from ..shape import preserve_format
-from ._call import place
+from ._call import cpu_device, place
 from ._layout import empty_as
 from ._op import Op, OpMeta, ops
 
@@ -99,8 +99,10 @@ class to(Op, function=False, has_out=False, opmath=False):
             if args[0] is input.dtype and memory_format is preserve_format:
                 return input
             return ops.to(input, args[0], memory_format)
+        if len(args) == 1 and not kwargs and args[0] == "cpu" and memory_format is preserve_format:
+            return input
         dtype, device, copy = _target(args, kwargs)
-        if device is not None:
+        if device is not None and device != "cpu" and device is not cpu_device:
             place(device, "to")
         return convert(input, dtype, copy, memory_format or preserve_format)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._C import TensorBase
+from .._C import TensorBase, copy_into
 from ..shape import broadcast, preserve_format
 from ._layout import empty_as, number_array
 from ._op import Op, ops
@@ -45,7 +45,7 @@ class copy(Op, function=False, method=False, inplace=True, opmath=False):
                 raise RuntimeError(
                     f"output with shape {list(input.shape)} doesn't match the broadcast shape {list(shape)}"
                 )
-        np.copyto(input, src, casting="unsafe")
+        copy_into(input, src)
 
     def d_input(grad):
         return ops.zeros_like(grad)
@@ -74,11 +74,11 @@ class fill(Op, inplace=True, method=False, opmath=False, numbers="value"):
 
     def cpu(input, value):
         out = empty_as(input, input.dtype)
-        out[...] = value if isinstance(value, np.ndarray) else number_array(value, input.dtype)
+        out.fill(value if isinstance(value, np.ndarray) else number_array(value, input.dtype))
         return out
 
     def cpu_(input, value):
-        input[...] = value if isinstance(value, np.ndarray) else number_array(value, input.dtype)
+        input.fill(value if isinstance(value, np.ndarray) else number_array(value, input.dtype))
 
     def d_input(grad):
         return ops.zeros_like(grad)
@@ -94,7 +94,7 @@ class zero(Op, method=False, function=False, inplace=True, opmath=False):
         return np.zeros(input.shape, input.dtype)
 
     def cpu_(input):
-        input[...] = 0
+        input.fill(0)
 
     def d_input(grad):
         return ops.zeros_like(grad)

@@ -6,7 +6,7 @@ import operator
 import numpy as np
 
 from .. import dtypes
-from .._C import TensorBase
+from .._C import TensorBase, new_array
 from .._factory import tensor
 from ..dtypes import from_numpy as dtype_of
 from ..errors import argument_type
@@ -16,6 +16,8 @@ from ._kinds import Creation, Like
 from ._layout import empty_as, empty_in, number_array
 from ._op import Op
 from ._schema import DType, Shape, Star
+
+INT64 = np.dtype(np.int64)
 
 
 def _sizes(name, size):
@@ -81,6 +83,11 @@ class empty(Creation):
     """
 
     def cpu(size: Shape, *, memory_format: object = contiguous_format, dtype: DType = None):
+        if memory_format is contiguous_format:
+            try:
+                return new_array(size, dtype)
+            except ValueError:
+                return _empty(size, dtype)
         return _empty(size, dtype, memory_format)
 
 
@@ -100,17 +107,19 @@ class full(Creation):
         raise argument_type("full", "size", 1, "tuple of ints", size)
 
     def cpu(size: tuple, fill_value: object, *, dtype: DType = None):
-        out = _empty(tuple([operator.index(n) for n in size]), dtype)
-        out[...] = number_array(_number("full", "fill_value", 2, fill_value), dtype)
+        out = _empty(tuple(size), dtype)
+        out.fill(number_array(_number("full", "fill_value", 2, fill_value), dtype))
         return out
 
     def dtype_rule(size, fill_value):
-        if isinstance(fill_value, TensorBase):
-            return fill_value.dtype
-        return dtypes.from_python(next(t for t in (bool, int, float, complex) if isinstance(number(fill_value), t)))
+        if fill_value.__class__ is float:
+            return dtypes.get_default_dtype()
+        return fill_value.dtype if isinstance(fill_value, TensorBase) else dtypes.number_dtype(fill_value)
 
 
 def _number(function, name, position, value):
+    if value.__class__ is float or value.__class__ is int:
+        return value
     if isinstance(value, TensorBase) and value.ndim:
         raise argument_type(function, name, position, "Number", value)
     value = number(value)
@@ -138,7 +147,11 @@ class eye(Creation):
                 raise argument_type("eye", name, place, "int", value)
             if value < 0:
                 raise RuntimeError(f"{name} must be greater or equal to 0, got {value}")
-        return np.eye(operator.index(n), None if m is None else operator.index(m), dtype=dtype)
+        rows = operator.index(n)
+        columns = rows if m is None else operator.index(m)
+        out = np.zeros((rows, columns), dtype)
+        out.reshape(-1)[: rows * columns : columns + 1][: min(rows, columns)] = 1
+        return out
 
 
 class empty_strided(Creation):
@@ -244,6 +257,9 @@ class arange(Creation):
 
     def cpu(start: object = 0, end: object = None, step: object = 1, *, dtype: DType = None):
         start, end = (0, start) if end is None else (start, end)
+        if dtype == INT64 and start.__class__ is end.__class__ is step.__class__ is int:
+            if step and (end - start) * step >= 0:
+                return np.arange(start, end, step, dtype)
         start, end, step = (
             _number("arange", name, place, value)
             for place, (name, value) in enumerate((("start", start), ("end", end), ("step", step)), 1)
@@ -253,11 +269,13 @@ class arange(Creation):
         if dtype.kind in "iu" and not whole:
             if not int(step):
                 raise ValueError("step must be nonzero")
-            if dtype == np.int64:  # which counts in integers, too
+            if dtype == INT64:  # which counts in integers, too
                 count = _range_count(int(start), int(end), int(step), True)
         return _steps("arange", start, step, count, dtype)
 
     def dtype_rule(start, end, step):
+        if start.__class__ is step.__class__ is int and (end is None or end.__class__ is int):
+            return dtypes.int64
         kinds = [
             x.dtype.category > 1 if isinstance(x, TensorBase) else isinstance(x, float) for x in (start, end, step)
         ]
@@ -310,9 +328,13 @@ def _between(name, start, end, steps, dtype):
         start, end = int(start), int(end)
     wide = np.complex128 if dtype.kind == "c" else np.float64
     step = (end - start) / (steps - 1)
-    place = np.arange(steps, dtype=np.float64)
-    half = steps // 2  # from both ends, so that the last is exact
-    return np.where(place < half, start + step * place, end - step * (steps - 1 - place)).astype(wide)
+    out = np.arange(steps, dtype=wide)
+    if dtype.kind in "iu":  # from both ends, so that rounding down is symmetric
+        return np.where(out < steps // 2, start + step * out, end - step * (steps - 1 - out))
+    out *= step
+    out += start
+    out[-1] = end
+    return out
 
 
 class linspace(Creation):

@@ -5,7 +5,7 @@ import operator
 import numpy as np
 
 from .. import _C
-from .._C import gather_along
+from .._C import gather_along, place_outside
 from ..dtypes import from_numpy as dtype_of
 from ..shape import broadcast
 from ._index import along, check_along, is_index
@@ -64,14 +64,13 @@ class index_select(Op, opmath=False, strict_out=True):
                 raise IndexError("index out of range in self")
             return input.copy()
         flat, size = index.reshape(-1), input.shape[dim]
-        if flat.size:
-            if not size:
-                raise RuntimeError("index_select(): self indexing axis dim should be positive")
-            if flat.min() < 0 or flat.max() >= size:
-                if dim == 0:
-                    raise IndexError("index out of range in self")
-                wrong = next(i for i in flat.tolist() if not 0 <= i < size)
-                raise RuntimeError(f"INDICES element is out of DATA bounds, id={wrong} axis_dim={size}")
+        if flat.size and not size:
+            raise RuntimeError("index_select(): self indexing axis dim should be positive")
+        wrong = place_outside(np.asarray(flat, np.int64), 0, size)
+        if wrong is not None:
+            if dim == 0:
+                raise IndexError("index out of range in self")
+            raise RuntimeError(f"INDICES element is out of DATA bounds, id={wrong} axis_dim={size}")
         return input.take(flat, dim)
 
     def d_input(grad, input_shape, dim, index):
@@ -157,7 +156,7 @@ class put(Op, inplace=True, opmath=False):
 
 def _put(out, index, source, accumulate):
     flat, places, values = out.reshape(-1), index.reshape(-1), source.reshape(-1)
-    if places.size and (places.min() < -out.size or places.max() >= out.size):
+    if place_outside(places, -out.size, out.size) is not None:
         raise _out_of_range(index, out.size)
     if accumulate:
         np.add.at(flat, places, values)

@@ -6,12 +6,23 @@ See Note [Indexing] in ``_index``.
 import numpy as np
 
 from .. import _C
-from .._C import TensorBase, basic_index, bump, needs_grad, view
+from .._C import TensorBase, basic_index, bump, needs_grad, record, view
 from ..dtypes import from_numpy as dtype_of
 from ._call import refuse_overlap
-from ._index import add_at, frozen, gather_from, index_error, is_mask, is_trivial, numpy_index, resolve
+from ._index import BOOL, INT64, add_at, frozen, gather_from, index_error, is_mask, is_trivial, numpy_index, resolve
+from ._kinds import View
 from ._layout import number_array
 from ._op import Op, ops
+
+
+class slice_(View, function=False, method=False):
+    """What ints, slices, None and Ellipsis name: ``input[1:3, 0]``."""
+
+    def cpu(input, index: object):
+        return basic_index(input, index)
+
+    def d_input(grad, input_shape, index):
+        return ops.window_backward(grad, input_shape, index)
 
 
 class getitem(Op, operator="[]", function=False, method=False, has_out=False):
@@ -27,21 +38,42 @@ class getitem(Op, operator="[]", function=False, method=False, has_out=False):
         window = basic_index(input._array, index)
         if window is None:
             return _gathered(input, index)
-        if needs_grad(input):
+        if not needs_grad(input):
+            return view(input, window)
+        if slice_.node is None:  # written at the first call
             return ops.slice_(input, frozen(index))
-        return view(input, window)
+        out = view(input, window)
+        record(slice_.node, out, (input,), (input.shape, frozen(index)))
+        return out
+
+
+def _windowed(input, index):
+    """(window, indices): the window that the basic part of an index names, and what gathers from it."""
+    if isinstance(index, TensorBase):
+        kind = index._array.dtype
+        if (kind == INT64 and input.ndim) or (kind == BOOL and 0 < index.ndim <= input.ndim):
+            return input, [index]
+    basic, indices = resolve(input, index)
+    return input if is_trivial(basic) else input[basic], indices
 
 
 def _gathered(input, index):
-    basic, indices = resolve(input, index)
-    window = input if is_trivial(basic) else input[basic]
-    return ops.index(window, indices)
+    return ops.index(*_windowed(input, index))
 
 
 class index(Op, function=False, method=False, has_out=False, opmath=False):
     """The elements that ``indices`` name: for each dim None, an integer tensor, or a mask of some dims."""
 
     def cpu(input, indices: list):
+        if len(indices) == 1 and indices[0] is not None:  # x[i] and x[mask]
+            index = indices[0]._array
+            if index.dtype == BOOL and index.shape == input.shape:
+                return input[index]
+            if index.dtype == INT64:
+                try:
+                    return input.take(index, 0)
+                except (IndexError, ValueError):  # the general path says what is wrong
+                    pass
         return gather_from(input, numpy_index(input.shape, indices))
 
     def d_input(grad, input_shape, indices):
@@ -104,13 +136,25 @@ def _without_leading_ones(value, ndim):
 
 
 def _put(input, index, value):
-    basic, indices = resolve(input, index)
-    window = input if is_trivial(basic) else input[basic]
+    window, indices = _windowed(input, index)
     value = value if isinstance(value, TensorBase) else _C.wrap(value)
+    if not value.ndim:
+        _put_into(window, indices, value)
+        return
     tensors = [t for t in indices if t is not None]
     consumed = sum(t.ndim if is_mask(t) else 1 for t in tensors)
     gathered = max(1 if is_mask(t) else t.ndim for t in tensors)
-    window.index_put_(indices, _without_leading_ones(value, window.ndim - consumed + gathered))
+    _put_into(window, indices, _without_leading_ones(value, window.ndim - consumed + gathered))
+
+
+def _put_into(window, indices, value):
+    if needs_grad(window, value):
+        window.index_put_(indices, value)
+        return
+    check_same_dtype(window._array, value._array)
+    refuse_overlap(window._array)
+    _C.run(_write, window._array, indices, value._array, False)
+    bump(window)
 
 
 def _write(out, indices, values, accumulate):
@@ -134,6 +178,16 @@ def _shape_of(array, where):
     return gather_from(np.broadcast_to(np.zeros((), np.bool_), array.shape), where).shape
 
 
+def check_same_dtype(input, values):
+    """Raises torch's error for values of another dtype."""
+    if input.dtype != values.dtype:
+        raise RuntimeError(
+            "Index put requires the source and destination dtypes match, got "
+            f"{dtype_of(input.dtype).type_name} for the destination and {dtype_of(values.dtype).type_name} for the "
+            "source."
+        )
+
+
 class index_put(Op, inplace=True):
     """``input`` with ``values``, which broadcast, where ``indices`` say: for each dim None, an integer tensor, or a
     mask. With ``accumulate`` they are added, an element named several times as often.
@@ -150,12 +204,7 @@ class index_put(Op, inplace=True):
     """
 
     def check(input, values):
-        if input.dtype != values.dtype:
-            raise RuntimeError(
-                "Index put requires the source and destination dtypes match, got "
-                f"{dtype_of(input.dtype).type_name} for the destination and {dtype_of(values.dtype).type_name} for the "
-                "source."
-            )
+        check_same_dtype(input, values)
 
     def cpu(input, indices: object, values, accumulate: bool = False):
         out = input.copy()

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .. import dtypes
+from .._C import place_outside
 from ..dtypes import from_numpy as dtype_of
 from ._index import combine_at, is_index
 from ._layout import number_array
@@ -49,9 +50,7 @@ def _rows(array):
 
 def _wrong(index, size):
     """The first index that is out of range, or None."""
-    if index.size and (index.min() < 0 or index.max() >= size):
-        return next(i for i in index.reshape(-1).tolist() if not 0 <= i < size)
-    return None
+    return place_outside(np.asarray(index, np.int64), 0, size)
 
 
 def _add(out, dim, index, source, alpha):
@@ -164,8 +163,8 @@ class index_copy(Op, inplace=True, opmath=False):
 def _fill(out, dim, index, value):
     rows, index = _rows(out), index.reshape(-1)
     size = rows.shape[dim]
-    if index.size and (index.min() < -size or index.max() >= size):
-        wrong = next(i for i in index.tolist() if not -size <= i < size)
+    wrong = place_outside(index, -size, size)
+    if wrong is not None:
         raise IndexError(f"index {wrong} is out of bounds for dimension {dim} with size {size}")
     rows[(*(slice(None),) * dim, index)] = value if isinstance(value, np.ndarray) else number_array(value, out.dtype)
 

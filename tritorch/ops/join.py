@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 
 from .. import _C
-from .._C import basic_index
+from .._C import basic_index, concatenated, stacked
 from ..shape import wrap_dim
 from ._index import NEW_DIM
 from ._kinds import promoted
@@ -16,14 +16,17 @@ from ._schema import Star, Tensors
 def _one_dtype(arrays):
     """The arrays in their promoted dtype."""
     kind = arrays[0].dtype
-    if all(x.dtype == kind for x in arrays):
+    for x in arrays:
+        if x.dtype != kind:
+            break
+    else:
         return arrays
     kind = promoted(arrays).np
     return [x.astype(kind, copy=False) for x in arrays]
 
 
 def _skipped(shape):
-    return len(shape) == 1 and shape[0] == 0  # torch's old rule: an empty vector may stand beside anything
+    return len(shape) == 1 and shape[0] == 0
 
 
 class cat(Op, alias="concat concatenate", opmath=False, method=False):
@@ -39,12 +42,16 @@ class cat(Op, alias="concat concatenate", opmath=False, method=False):
         tensor([1, 2, 3])
     """
 
-    def cpu(tensors: Tensors, dim: int = 0):
+    def cpu(tensors: Tensors, dim: object = 0):
+        out = concatenated(tensors, dim)
+        if out is not None:
+            return out
         if not tensors:
             raise ValueError("torch.cat(): expected a non-empty list of Tensors")
         arrays = _one_dtype(tensors)
-        kept = [x for x in arrays if not _skipped(x.shape)] or arrays[:1]
-        dim = wrap_dim(dim, kept[0].ndim)
+        kept = [x for x in arrays if x.shape != (0,)] or arrays[:1]  # torch's old rule: an empty vector fits anything
+        if not 0 <= dim < kept[0].ndim:
+            dim = wrap_dim(dim, kept[0].ndim)
         try:
             return np.concatenate(kept, dim)
         except ValueError:
@@ -91,7 +98,10 @@ class stack(Op, opmath=False, method=False):
                 [2, 4]])
     """
 
-    def cpu(tensors: Tensors, dim: int = 0):
+    def cpu(tensors: Tensors, dim: object = 0):
+        out = stacked(tensors, dim)
+        if out is not None:
+            return out
         if not tensors:
             raise RuntimeError("stack expects a non-empty TensorList")
         shape = tensors[0].shape

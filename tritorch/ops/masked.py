@@ -42,13 +42,16 @@ class masked_fill(Op, inplace=True, opmath=False, numbers="value"):
 
     def cpu(input, mask, value):
         shape = input.shape if mask.shape == input.shape else broadcast(input.shape, mask.shape)
-        out = empty_as(input, input.dtype) if shape == input.shape else np.empty(shape, input.dtype)
-        out[...] = input
+        if shape == input.shape and input.flags.c_contiguous:
+            out = input.copy()
+        else:
+            out = empty_as(input, input.dtype) if shape == input.shape else np.empty(shape, input.dtype)
+            out[...] = input
         np.copyto(out, _value(value, out.dtype), where=mask)
         return out
 
     def cpu_(input, mask, value):
-        shape = broadcast(input.shape, mask.shape)
+        shape = input.shape if mask.shape == input.shape else broadcast(input.shape, mask.shape)
         if shape != input.shape:
             raise output_shape(input.shape, shape)
         np.copyto(input, _value(value, input.dtype), where=mask)

@@ -131,11 +131,11 @@ class flatten(Op, has_out=False):
     def eager(input, start_dim: Dim = 0, end_dim: Dim = -1):
         if start_dim > end_dim:
             raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
-        shape = input.shape
-        if not shape:
-            return input.reshape(1)
+        shape = input._array.shape
         if start_dim == end_dim:
-            return input
+            return input if shape else input.reshape(1)
+        if start_dim == 0 and end_dim == len(shape) - 1:
+            return input.reshape(-1)
         count = 1
         for n in shape[start_dim : end_dim + 1]:
             count *= n

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._C import scatter_along
+from .._C import expanded, scatter_along
 from ..dtypes import from_numpy as dtype_of
 from ._index import along, check_along, is_index
 from ._layout import number_array
@@ -53,7 +53,7 @@ def _write_half(out, dim, index, src, reduce):
 
 def _broadcast(src, shape, kind):
     value = src.reshape(1) if isinstance(src, np.ndarray) else number_array(src, kind)
-    return np.broadcast_to(value, shape)
+    return expanded(value if value.ndim else value.reshape(1), shape)
 
 
 NAMED = {None: None, "add": "add", "multiply": "multiply"}

@@ -2,9 +2,9 @@
 
 import operator
 
-from .._C import TensorBase, basic_index
+from .._C import TensorBase, pieces, plain_size
 from ..errors import argument_type
-from ..shape import size_args
+from ..shape import size_args, wrap_dim
 from ._index import ALL
 from ._kinds import View
 from ._op import Op, ops
@@ -15,14 +15,6 @@ def _joined(grads, shapes, dim):
     """The gradients of pieces side by side; one that nothing used is zeros."""
     like = next(g for g in grads if g is not None)
     return ops.cat([like.new_zeros(s) if g is None else g for g, s in zip(grads, shapes, strict=True)], dim)
-
-
-def _pieces(input, sizes, dim):
-    lead, start, out = (ALL,) * dim, 0, []
-    for size in sizes:
-        out.append(basic_index(input, (*lead, slice(start, start + size))))
-        start += size
-    return out
 
 
 class split_with_sizes(View, multi=True):
@@ -38,10 +30,10 @@ class split_with_sizes(View, multi=True):
     """
 
     def cpu(input, split_sizes: object, dim: Dim = 0):
-        sizes = split_sizes = _sizes(split_sizes)
+        sizes = _sizes(split_sizes)
         if not input.ndim:
             raise RuntimeError("split expects at least a 1-dimensional tensor")
-        if any(n < 0 for n in sizes):
+        if sizes and min(sizes) < 0:
             raise RuntimeError(
                 "split_with_sizes expects split_sizes have only non-negative entries, but got "
                 f"split_sizes={list(sizes)}"
@@ -51,7 +43,7 @@ class split_with_sizes(View, multi=True):
                 f"split_with_sizes expects split_sizes to sum exactly to {input.shape[dim]} (input tensor's size at "
                 f"dimension {dim}), but got split_sizes={list(sizes)}"
             )
-        return _pieces(input, sizes, dim)
+        return pieces(input, dim, sizes)
 
     def d_input(grads, input_shape, split_sizes, dim):
         shapes = [(*input_shape[:dim], n, *input_shape[dim + 1 :]) for n in _sizes(split_sizes)]
@@ -61,14 +53,15 @@ class split_with_sizes(View, multi=True):
 def _sizes(sizes):
     if not isinstance(sizes, (tuple, list)):
         raise argument_type("split_with_sizes", "split_sizes", 2, "tuple of ints", sizes)
-    return size_args((sizes,), "split_with_sizes", "split_sizes", 2)
+    return plain_size(sizes) or size_args((sizes,), "split_with_sizes", "split_sizes", 2)
 
 
 def _even(length, size):
     """The lengths of pieces of ``size``, of which the last may be shorter."""
     if size == 0:
         return [0]
-    return [min(size, length - start) for start in range(0, max(length, 1), size)]
+    whole, rest = divmod(length, size)
+    return [size] * whole + [rest] if rest or not whole else [size] * whole
 
 
 class split(Op, has_out=False):
@@ -88,7 +81,7 @@ class split(Op, has_out=False):
         return _split(tensor, split_size_or_sections, dim)
 
     def method(input, split_size, dim=0):
-        return ops.split(input, split_size, dim)
+        return _split(input, split_size, dim if dim >= 0 else wrap_dim(dim, input.ndim))
 
 
 def _split(input, size, dim):
@@ -147,8 +140,7 @@ class unbind(View, multi=True):
     def cpu(input, dim: Dim = 0):
         if not input.ndim:
             raise IndexError("Dimension specified as 0 but tensor has no dimensions")
-        lead = (ALL,) * dim
-        return [basic_index(input, (*lead, i)) for i in range(input.shape[dim])]
+        return pieces(input, dim, None)
 
     def d_input(grads, input_shape, dim):
         like = next(g for g in grads if g is not None)

@@ -1,6 +1,7 @@
 """Triangles and diagonals of matrices."""
 
 import builtins
+import functools
 
 import numpy as np
 
@@ -15,8 +16,20 @@ from ._schema import DType
 
 def _mask(shape, diagonal, lower):
     rows, columns = shape[-2:]
+    return (
+        _kept_mask(rows, columns, diagonal, lower)
+        if rows * columns <= SMALL
+        else _new_mask(rows, columns, diagonal, lower)
+    )
+
+
+def _new_mask(rows, columns, diagonal, lower):
     across = np.arange(columns) - np.arange(rows)[:, None]
     return across <= diagonal if lower else across >= diagonal
+
+
+SMALL = 1 << 14  # elements of a mask worth keeping
+_kept_mask = functools.lru_cache(64)(_new_mask)
 
 
 class tril(Op, inplace=True, opmath=False):

@@ -24,16 +24,6 @@ class window_backward(Op, function=False, method=False, has_out=False):
         return grad[index]
 
 
-class slice_(View, function=False, method=False):
-    """What ints, slices, None and Ellipsis name: ``input[1:3, 0]``."""
-
-    def cpu(input, index: object):
-        return basic_index(input, index)
-
-    def d_input(grad, input_shape, index):
-        return ops.window_backward(grad, input_shape, index)
-
-
 class select(View):
     """The part at ``index`` of ``dim``, without that dim.
 

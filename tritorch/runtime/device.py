@@ -68,10 +68,12 @@ class device:
     def __enter__(self) -> device:
         _thread.entered.append(_thread.default)
         _thread.default = self
+        moved[:] = [_thread.default]
         return self
 
     def __exit__(self, *exception: object) -> None:
         _thread.default = _thread.entered.pop()
+        moved[:] = [_thread.default]
 
 
 _KNOWN: dict[tuple[Any, int | None], device] = {}
@@ -128,6 +130,7 @@ class _Thread(threading.local):
 
 
 _thread = _Thread()
+moved: list[device] = []  # not empty once any thread has had a default of its own: creation looks here first
 
 
 def get_default_device() -> device:
@@ -149,3 +152,4 @@ def set_default_device(device: Any) -> None:
         >>> tritorch.set_default_device("cpu")
     """
     _thread.default = cpu if device is None else _make(device, None)
+    moved[:] = [_thread.default]
