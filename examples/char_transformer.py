@@ -38,14 +38,14 @@ class Block(nn.Module):
 class Writer(nn.Module):
     """Scores for the letter that follows each of the letters so far."""
 
-    def __init__(self, letters, length, width=96, heads=4, depth=3):
+    def __init__(self, letters, length, width=128, heads=4, depth=2):
         super().__init__()
         self.length = length
         self.letter, self.place = nn.Embedding(letters, width), nn.Embedding(length, width)
         self.blocks = nn.Sequential(*(Block(width, heads) for _ in range(depth)))
-        self.norm, self.scores = nn.LayerNorm(width), nn.Linear(width, letters, bias=False)
-        self.scores.weight = self.letter.weight  # tied: one vector a letter
-        nn.init.normal_(self.letter.weight, std=0.05)
+        self.norm, self.scores = nn.LayerNorm(width), nn.Linear(width, letters)
+        nn.init.normal_(self.letter.weight, std=0.1)
+        nn.init.normal_(self.place.weight, std=0.1)
 
     def forward(self, text):
         places = torch.arange(text.shape[1], device=text.device)
@@ -81,7 +81,8 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     torch.manual_seed(options.seed)
 
-    corpus = "\n".join(pydoc_data.topics.topics.values())
+    corpus = " ".join(" ".join(pydoc_data.topics.topics.values()).split())  # without the layout
+    corpus = "".join(letter for letter in corpus if letter.isascii())
     letters = sorted(set(corpus))
     number = {letter: i for i, letter in enumerate(letters)}
     text = torch.tensor([number[letter] for letter in corpus])

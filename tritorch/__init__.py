@@ -4,13 +4,10 @@
 loaders. See README.md for what works today.
 """
 
-from . import autograd, op
 from . import _setup as _settings
-from ._api import *
-from ._setup import *
-from .shape import *
 from . import (
     amp,
+    autograd,
     backends,
     cuda,
     distributed,
@@ -22,6 +19,7 @@ from . import (
     masked,
     multiprocessing,
     nn,
+    op,
     optim,
     random,
     serialization,
@@ -30,11 +28,30 @@ from . import (
     utils,
     version,
 )
-from .amp import autocast, get_autocast_dtype, is_autocast_cache_enabled, is_autocast_enabled
-from .amp import set_autocast_cache_enabled, set_autocast_dtype, set_autocast_enabled
+from ._api import *
+from ._setup import *
+from .amp import (
+    autocast,
+    get_autocast_dtype,
+    is_autocast_cache_enabled,
+    is_autocast_enabled,
+    set_autocast_cache_enabled,
+    set_autocast_dtype,
+    set_autocast_enabled,
+)
 from .autograd import functional as _functional  # autograd.functional stands above the operators
 from .autograd import is_anomaly_check_nan_enabled, is_anomaly_enabled, is_inference_mode_enabled
-from .random import Generator, default_generator, fork_rng, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
+from .random import (
+    Generator,
+    default_generator,
+    fork_rng,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    seed,
+    set_rng_state,
+)
 from .serialization import load, save
+from .shape import *
 from .typed import *
 from .version import __version__

@@ -3,6 +3,8 @@
 Everything above the operators (``nn``, ``optim``...) is written against this module's names.
 """
 
+from typing import Any
+
 from . import _C, _factory, autograd, dtypes, ops, shape
 from .autograd import enable_grad, grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .ops import _op
@@ -10,10 +12,10 @@ from .runtime.device import device
 from .shape import Size
 from .tensor import Tensor
 
-_NAMESPACES: dict[str, dict[str, object]] = {"": {}}
+_NAMESPACES: dict[str, dict[str, Any]] = {"": {}}
 
 
-def namespace(path):
+def namespace(path: str) -> dict[str, Any]:
     """The functions whose home is ``path``: ``""`` the top, ``"nn.functional"``, ``"linalg"``...
 
     Example:
@@ -95,8 +97,8 @@ def _real(x):
     return x.real
 
 
-def _to(x, dtype, device):
-    return x.to(device, dtype)
+def _to(x, kind, place):
+    return x.to(place, kind)
 
 
 def _window(x, size, stride, offset):

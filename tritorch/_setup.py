@@ -7,7 +7,6 @@ from . import _C, _print
 from .dtypes import can_cast, finfo, get_default_dtype, iinfo, promote_types, result_type_of, set_default_dtype
 from .runtime.blocks import get_num_threads, set_num_threads
 from .runtime.device import get_default_device, set_default_device
-from .tensor import Tensor
 
 __all__ = [
     "are_deterministic_algorithms_enabled", "can_cast", "compile", "e", "finfo", "get_default_device",

@@ -1,4 +1,5 @@
-// The columns of csrc/conv for Python: image_to_columns and columns_to_image on C-contiguous float32 or float64 arrays.
+// The columns of csrc/conv for Python: image_to_columns and columns_to_image on C-contiguous float32 or
+// float64 arrays.
 #include "../conv/columns.h"
 #include "numpy.h"
 
@@ -18,17 +19,19 @@ struct Call {
     // (image, columns, channels, size, kernel, stride, padding, dilation, out, threads); the six are triples.
     bool parse(PyObject* args) {
         auto& g = geometry;
-        if (!PyArg_ParseTuple(args, "O!O!L(LLL)(LLL)(LLL)(LLL)(LLL)(LLL)i", &PyArray_Type, &image, &PyArray_Type, &columns,
-                              &g.channels, &g.size[0], &g.size[1], &g.size[2], &g.kernel[0], &g.kernel[1], &g.kernel[2],
-                              &g.stride[0], &g.stride[1], &g.stride[2], &g.padding[0], &g.padding[1], &g.padding[2],
-                              &g.dilation[0], &g.dilation[1], &g.dilation[2], &g.out[0], &g.out[1], &g.out[2], &threads))
+        if (!PyArg_ParseTuple(args, "O!O!L(LLL)(LLL)(LLL)(LLL)(LLL)(LLL)i", &PyArray_Type, &image,
+                              &PyArray_Type, &columns, &g.channels, &g.size[0], &g.size[1], &g.size[2],
+                              &g.kernel[0], &g.kernel[1], &g.kernel[2], &g.stride[0], &g.stride[1],
+                              &g.stride[2], &g.padding[0], &g.padding[1], &g.padding[2], &g.dilation[0],
+                              &g.dilation[1], &g.dilation[2], &g.out[0], &g.out[1], &g.out[2], &threads))
             return false;
         const int type = PyArray_TYPE(image);
         const npy_intp pixels = g.channels * g.size[0] * g.size[1] * g.size[2];
         if ((type == NPY_FLOAT || type == NPY_DOUBLE) && is_matrix_of(image, pixels, type) &&
             is_matrix_of(columns, g.rows() * g.columns(), type))
             return true;
-        PyErr_SetString(PyExc_TypeError, "columns: expected C-contiguous float32 or float64 arrays of the geometry's sizes");
+        PyErr_SetString(PyExc_TypeError,
+                        "columns: expected C-contiguous float32 or float64 arrays of the geometry's sizes");
         return false;
     }
     template <class T>
@@ -66,6 +69,6 @@ PyMethodDef functions[] = {
 int init(PyObject* module) { return PyModule_AddFunctions(module, functions); }
 const Subject subject(init);
 
-} // namespace
+}  // namespace
 
-} // namespace tritorch
+}  // namespace tritorch

@@ -1,9 +1,10 @@
-// The plain case of small products and sums, without the operator's Python: contiguous or strided float32 and float64
-// on the CPU. They return None for "not plain", as the fast paths of fast.cpp do; recording is left to the caller.
+// The plain case of small products and sums, without the operator's Python: contiguous or strided float32 and
+// float64 on the CPU. They return None for "not plain", as the fast paths of fast.cpp do; recording is left
+// to the caller.
 //
 // Note [Small products]
-// Below a few thousand multiplications the search of np.matmul for the right BLAS call costs more than the product;
-// larger ones are NumPy's.
+// Below a few thousand multiplications the search of np.matmul for the right BLAS call costs more than the
+// product; larger ones are NumPy's.
 #include "numpy.h"
 #include "tensor.h"
 
@@ -11,8 +12,8 @@ namespace tritorch {
 
 namespace {
 
-constexpr npy_intp small_product = 4096; // multiplications
-constexpr npy_intp small_sum = 4096;     // elements
+constexpr npy_intp small_product = 4096;  // multiplications
+constexpr npy_intp small_sum = 4096;      // elements
 
 // The array of a tensor that can be read here, or null: float32 or float64.
 PyArrayObject* plain_array(PyObject* object) {
@@ -33,16 +34,20 @@ struct Matrix {
 
 template <class T>
 Matrix<T> matrix_of(PyArrayObject* array, bool transposed) {
-    const npy_intp size = sizeof(T), first = PyArray_STRIDE(array, 0) / size, second = PyArray_STRIDE(array, 1) / size;
-    return {static_cast<const T*>(PyArray_DATA(array)), transposed ? second : first, transposed ? first : second};
+    const npy_intp size = sizeof(T), first = PyArray_STRIDE(array, 0) / size,
+                   second = PyArray_STRIDE(array, 1) / size;
+    return {static_cast<const T*>(PyArray_DATA(array)), transposed ? second : first,
+            transposed ? first : second};
 }
 
 template <class T>
-void multiply(Matrix<T> a, Matrix<T> b, const T* bias, npy_intp bias_step, T* out, npy_intp n, npy_intp k, npy_intp m) {
+void multiply(Matrix<T> a, Matrix<T> b, const T* bias, npy_intp bias_step, T* out, npy_intp n, npy_intp k,
+              npy_intp m) {
     for (npy_intp i = 0; i < n; ++i)
         for (npy_intp j = 0; j < m; ++j) {
             T sum = 0;
-            for (npy_intp l = 0; l < k; ++l) sum += a.data[i * a.row + l * a.column] * b.data[l * b.row + j * b.column];
+            for (npy_intp l = 0; l < k; ++l)
+                sum += a.data[i * a.row + l * a.column] * b.data[l * b.row + j * b.column];
             *out++ = bias ? sum + bias[j * bias_step] : sum;
         }
 }
@@ -53,7 +58,8 @@ PyObject* product(PyArrayObject* a, PyArrayObject* b, bool transposed, PyArrayOb
     if (PyArray_TYPE(b) != type || PyArray_NDIM(a) != 2 || PyArray_NDIM(b) != 2) Py_RETURN_NONE;
     const npy_intp n = PyArray_DIM(a, 0), k = PyArray_DIM(a, 1), m = PyArray_DIM(b, transposed ? 0 : 1);
     if (PyArray_DIM(b, transposed ? 1 : 0) != k || n * k * m > small_product) Py_RETURN_NONE;
-    if (bias && (PyArray_TYPE(bias) != type || PyArray_NDIM(bias) != 1 || PyArray_DIM(bias, 0) != m)) Py_RETURN_NONE;
+    if (bias && (PyArray_TYPE(bias) != type || PyArray_NDIM(bias) != 1 || PyArray_DIM(bias, 0) != m))
+        Py_RETURN_NONE;
     npy_intp dims[2] = {n, m};
     PyObject* out = PyArray_SimpleNew(2, dims, type);
     if (!out) return nullptr;
@@ -61,8 +67,8 @@ PyObject* product(PyArrayObject* a, PyArrayObject* b, bool transposed, PyArrayOb
     const npy_intp step = bias ? PyArray_STRIDE(bias, 0) / PyArray_ITEMSIZE(bias) : 0;
     const void* added = bias ? PyArray_DATA(bias) : nullptr;
     if (type == NPY_FLOAT)
-        multiply<float>(matrix_of<float>(a, false), matrix_of<float>(b, transposed), static_cast<const float*>(added), step,
-                        static_cast<float*>(to), n, k, m);
+        multiply<float>(matrix_of<float>(a, false), matrix_of<float>(b, transposed),
+                        static_cast<const float*>(added), step, static_cast<float*>(to), n, k, m);
     else
         multiply<double>(matrix_of<double>(a, false), matrix_of<double>(b, transposed),
                          static_cast<const double*>(added), step, static_cast<double*>(to), n, k, m);
@@ -94,7 +100,8 @@ T sum_of(const T* data, npy_intp count) {
         for (int lane = 0; lane < 8; ++lane) lanes[lane] += data[i + lane];
     T rest = 0;
     for (; i < count; ++i) rest += data[i];
-    return ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7])) + rest;
+    return ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7])) +
+           rest;
 }
 
 PyObject* lean_sum(PyObject*, PyObject* tensor) {
@@ -104,14 +111,17 @@ PyObject* lean_sum(PyObject*, PyObject* tensor) {
     PyObject* out = PyArray_SimpleNew(0, nullptr, type);
     if (!out) return nullptr;
     if (type == NPY_FLOAT)
-        *static_cast<float*>(PyArray_DATA(as_array(out))) = sum_of(static_cast<const float*>(PyArray_DATA(a)), PyArray_SIZE(a));
+        *static_cast<float*>(PyArray_DATA(as_array(out))) =
+            sum_of(static_cast<const float*>(PyArray_DATA(a)), PyArray_SIZE(a));
     else
-        *static_cast<double*>(PyArray_DATA(as_array(out))) = sum_of(static_cast<const double*>(PyArray_DATA(a)), PyArray_SIZE(a));
+        *static_cast<double*>(PyArray_DATA(as_array(out))) =
+            sum_of(static_cast<const double*>(PyArray_DATA(a)), PyArray_SIZE(a));
     return wrap_array(out);
 }
 
 PyMethodDef functions[] = {
-    {"lean_matmul", method(lean_matmul), METH_FASTCALL, "lean_matmul(a, b)\n\nThe product of two small matrices, or None."},
+    {"lean_matmul", method(lean_matmul), METH_FASTCALL,
+     "lean_matmul(a, b)\n\nThe product of two small matrices, or None."},
     {"lean_linear", method(lean_linear), METH_FASTCALL,
      "lean_linear(input, weight, bias)\n\ninput @ weight.T + bias of small matrices, or None."},
     {"lean_sum", lean_sum, METH_O, "lean_sum(a)\n\nThe sum of a small tensor, or None."},
@@ -120,6 +130,6 @@ PyMethodDef functions[] = {
 int init(PyObject* module) { return PyModule_AddFunctions(module, functions); }
 const Subject subject(init);
 
-} // namespace
+}  // namespace
 
-} // namespace tritorch
+}  // namespace tritorch

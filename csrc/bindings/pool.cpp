@@ -1,4 +1,5 @@
-// The pools of csrc/conv for Python. Windows come as three pairs of int64 arrays: first and last positions along each dim.
+// The pools of csrc/conv for Python. Windows come as three pairs of int64 arrays: first and last positions
+// along each dim.
 #include "../conv/pool.h"
 #include "numpy.h"
 
@@ -8,24 +9,25 @@ namespace {
 
 struct Call {
     conv::Windows windows;
-    PyArrayObject *in = nullptr, *out = nullptr, *extra = nullptr; // extra: indices or scales
+    PyArrayObject *in = nullptr, *out = nullptr, *extra = nullptr;  // extra: indices or scales
     int threads = 1;
 
     // (in, out, extra, planes, size, (first, ...), (last, ...), step, threads)
     bool parse(PyObject* args, int extra_type) {
         PyObject *first, *last;
         auto& w = windows;
-        if (!PyArg_ParseTuple(args, "O!O!O!L(LLL)O!O!(LLL)i", &PyArray_Type, &in, &PyArray_Type, &out, &PyArray_Type, &extra,
-                              &w.planes, &w.size[0], &w.size[1], &w.size[2], &PyTuple_Type, &first, &PyTuple_Type, &last,
-                              &w.step[0], &w.step[1], &w.step[2], &threads))
+        if (!PyArg_ParseTuple(args, "O!O!O!L(LLL)O!O!(LLL)i", &PyArray_Type, &in, &PyArray_Type, &out,
+                              &PyArray_Type, &extra, &w.planes, &w.size[0], &w.size[1], &w.size[2],
+                              &PyTuple_Type, &first, &PyTuple_Type, &last, &w.step[0], &w.step[1], &w.step[2],
+                              &threads))
             return false;
         if (PyTuple_GET_SIZE(first) != 3 || PyTuple_GET_SIZE(last) != 3) return refuse();
         for (int dim = 0; dim < 3; ++dim)
             if (!ranges(dim, PyTuple_GET_ITEM(first, dim), PyTuple_GET_ITEM(last, dim))) return refuse();
         const int wanted = extra_type < 0 ? PyArray_TYPE(in) : extra_type;
         const npy_intp positions = extra_type < 0 ? w.positions() : w.planes * w.positions();
-        return (fits(in, w.planes * w.pixels(), PyArray_TYPE(in)) && fits(out, w.planes * w.positions(), PyArray_TYPE(in)) &&
-                fits(extra, positions, wanted)) ||
+        return (fits(in, w.planes * w.pixels(), PyArray_TYPE(in)) &&
+                fits(out, w.planes * w.positions(), PyArray_TYPE(in)) && fits(extra, positions, wanted)) ||
                refuse();
     }
     static bool fits(PyArrayObject* array, npy_intp elements, int type) {
@@ -45,7 +47,8 @@ struct Call {
         return true;
     }
     static bool refuse() {
-        PyErr_SetString(PyExc_TypeError, "pool: expected C-contiguous arrays and windows that fit the sizes given");
+        PyErr_SetString(PyExc_TypeError,
+                        "pool: expected C-contiguous arrays and windows that fit the sizes given");
         return false;
     }
     template <class T>
@@ -75,7 +78,8 @@ PyObject* max_pool(PyObject*, PyObject* args) {
 
 template <class T>
 void run_sum(const Call& c, bool forward) {
-    if (forward) conv::sum_pool<T>(c.windows, c.data<T>(c.in), c.data<T>(c.extra), c.data<T>(c.out), c.threads);
+    if (forward)
+        conv::sum_pool<T>(c.windows, c.data<T>(c.in), c.data<T>(c.extra), c.data<T>(c.out), c.threads);
     else conv::spread_pool<T>(c.windows, c.data<T>(c.out), c.data<T>(c.extra), c.data<T>(c.in), c.threads);
 }
 
@@ -95,20 +99,22 @@ PyObject* sums(PyObject* args, bool forward) {
 PyObject* sum_pool(PyObject*, PyObject* args) { return sums(args, true); }
 PyObject* spread_pool(PyObject*, PyObject* args) { return sums(args, false); }
 
-PyMethodDef functions[] = {
-    {"max_pool", max_pool, METH_VARARGS,
-     "max_pool(in, out, indices, planes, size, first, last, step, threads)\n\nfloat32, float64 or int64; first and last "
-     "are triples of int64 arrays."},
-    {"sum_pool", sum_pool, METH_VARARGS,
-     "sum_pool(in, out, scale, planes, size, first, last, step, threads)\n\nfloat32 or float64; scale has one number a "
-     "window of a plane."},
-    {"spread_pool", spread_pool, METH_VARARGS,
-     "spread_pool(in, out, scale, planes, size, first, last, step, threads)\n\nThe transpose of sum_pool: writes in."},
-    {nullptr}};
+PyMethodDef functions[] = {{"max_pool", max_pool, METH_VARARGS,
+                            "max_pool(in, out, indices, planes, size, first, last, step, "
+                            "threads)\n\nfloat32, float64 or int64; first and last "
+                            "are triples of int64 arrays."},
+                           {"sum_pool", sum_pool, METH_VARARGS,
+                            "sum_pool(in, out, scale, planes, size, first, last, step, threads)\n\nfloat32 "
+                            "or float64; scale has one number a "
+                            "window of a plane."},
+                           {"spread_pool", spread_pool, METH_VARARGS,
+                            "spread_pool(in, out, scale, planes, size, first, last, step, threads)\n\nThe "
+                            "transpose of sum_pool: writes in."},
+                           {nullptr}};
 
 int init(PyObject* module) { return PyModule_AddFunctions(module, functions); }
 const Subject subject(init);
 
-} // namespace
+}  // namespace
 
-} // namespace tritorch
+}  // namespace tritorch

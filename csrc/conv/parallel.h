@@ -21,4 +21,4 @@ void parallel(std::int64_t count, int threads, Task task) {
     for (std::thread& other : others) other.join();
 }
 
-} // namespace tritorch::conv
+}  // namespace tritorch::conv

@@ -27,7 +27,7 @@ void over_elements(const Windows& w, std::int64_t a, std::int64_t b, std::int64_
         }
 }
 
-} // namespace
+}  // namespace
 
 template <class T>
 void max_pool(const Windows& w, const T* in, T* out, std::int64_t* index, int threads) {
@@ -69,12 +69,12 @@ void spread_pool(const Windows& w, const T* out, const T* scale, T* in, int thre
     });
 }
 
-#define TRITORCH_POOLS(T)                                                                          \
-    template void max_pool(const Windows&, const T*, T*, std::int64_t*, int);                      \
-    template void sum_pool(const Windows&, const T*, const T*, T*, int);                           \
+#define TRITORCH_POOLS(T)                                                     \
+    template void max_pool(const Windows&, const T*, T*, std::int64_t*, int); \
+    template void sum_pool(const Windows&, const T*, const T*, T*, int);      \
     template void spread_pool(const Windows&, const T*, const T*, T*, int);
 TRITORCH_POOLS(float)
 TRITORCH_POOLS(double)
 template void max_pool(const Windows&, const std::int64_t*, std::int64_t*, std::int64_t*, int);
 
-} // namespace tritorch::conv
+}  // namespace tritorch::conv

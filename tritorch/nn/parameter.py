@@ -2,8 +2,8 @@
 
 from collections import OrderedDict
 
-from .. import _api as tt
 from .. import _C
+from .. import _api as tt
 from ..runtime.device import cpu
 from ..shape import Size
 from ..tensor import Tensor

@@ -331,7 +331,8 @@ def _inplace(cls):
     elif cls.rebinds:
         lines += [*_run(cls), f"    {first}._array = r"]
     else:
-        lines += [*_run(cls), f"    assign({first}, r, {name!r})"]
+        into = f", into=a_{first})" if getattr(cls.loop(), "takes_into", False) else ")"
+        lines += [_run(cls)[0][:-1] + into, f"    assign({first}, r, {name!r})"]
     if cls.derivatives:
         lines += _record(cls, "record_inplace", first)
     return [*lines, f"    return {first}"]

@@ -45,10 +45,18 @@ def check_some_tensor(name, operands):
         raise invalid_combination(name, operands, {}, ["(Tensor input, Tensor other, *, Tensor out = None)"])
 
 
+def writable(target, operands, shape, dtype):
+    """Whether blocks of a result may be written over ``target``, one of the operands: none reads it elsewhere."""
+    if target.dtype != dtype or target.shape != shape or not target.flags.c_contiguous:
+        return False
+    return all(x is target or not np.may_share_memory(x, target) for x in operands)
+
+
 class Elementwise(Op, kind=True):
     """One output element from one element of each operand, with broadcasting and torch's promotion.
 
-    ``cpu`` sees arrays of one dtype; numbers are such without dims.
+    ``cpu`` sees arrays of one dtype; numbers are such without dims. The loop writes a large result over ``into``, the
+    operand that an in-place form has for a target, where it can.
 
     Class keywords:
         ufunc: the NumPy ufunc that ``cpu`` is when the plain arguments have their defaults.
@@ -87,7 +95,7 @@ class Elementwise(Op, kind=True):
         kept = [a.name in cls.keep.split() for a in cls.args]
         array, large, plans = np.ndarray, blocks.LARGE, {}
 
-        def loop(*args):
+        def loop(*args, into=None):
             operands = args[:count]
             signature = (
                 get_default_dtype(),
@@ -115,10 +123,12 @@ class Elementwise(Op, kind=True):
                 big = big or np.prod(shape, dtype=np.int64) * compute.itemsize > large
             if big and all(x is not None for x in arrays):
                 direct = ufunc if (compute == store or store is BOOL) and args[count:] == defaults else None
-                return blocks.pointwise(cpu, arrays, args[count:], shape, store, direct)
+                target = into if into is not None and writable(into, arrays, shape, store) else None
+                return blocks.pointwise(cpu, arrays, args[count:], shape, store, direct, target)
             out = cpu(*arrays, *args[count:])
             if out.dtype is not store:
                 out = out.astype(store)
             return out if even or out.shape == shape else np.broadcast_to(out, shape).copy()
 
+        loop.takes_into = True
         return loop

@@ -9,6 +9,7 @@ import inspect
 from dataclasses import dataclass
 from typing import Any
 
+
 class Tensors(list):
     """Annotation: a list or tuple of tensors."""
 

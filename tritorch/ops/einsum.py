@@ -23,7 +23,7 @@ def _from_sublists(args):
 def _check(equation, operands):
     if not operands:
         raise ValueError("einsum(): must provide at least one operand")
-    inputs, arrow, _ = equation.partition("->")
+    inputs, _arrow, _ = equation.partition("->")
     for c in equation.replace("...", "").replace("->", ""):
         if not (c.isascii() and c.isalpha()) and c != ",":
             raise RuntimeError(f"einsum(): invalid subscript given at index {equation.index(c)} in the equation string, "
@@ -60,7 +60,7 @@ def _output(equation, labelled):
         head, dots, tail = equation.partition("->")[2].partition("...")
         out = [*head, *(range(-widest, 0) if dots else ()), *tail]
         seen = {c for labels in labelled for c in labels}
-        for i, c in enumerate(out):
+        for _i, c in enumerate(out):
             if out.count(c) > 1:
                 raise RuntimeError(f"einsum(): output subscript {c} appears more than once in the output")
             if c not in seen and not isinstance(c, int):

@@ -159,7 +159,7 @@ class interpolate(Op, home="nn.functional", method=False, has_out=False):
         rank = input.ndim - 2
         if antialias and not (mode in ("bilinear", "bicubic") and input.ndim == 4):
             raise ValueError("Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D tensor as input")
-        if mode in RANKS and rank != RANKS[mode] or not 1 <= rank <= 3:
+        if (mode in RANKS and rank != RANKS[mode]) or not 1 <= rank <= 3:
             raise NotImplementedError(
                 "Input Error: Only 3D, 4D and 5D input Tensors supported (got "
                 f"{input.ndim}D) for the modes: nearest | linear | bilinear | bicubic | trilinear | area | nearest-exact "

@@ -1,6 +1,7 @@
 """Norms of vectors and matrices, condition numbers, ranks, pseudo-inverses, powers and products of matrices."""
 
 import builtins
+import itertools
 import math
 
 import numpy as np
@@ -318,7 +319,7 @@ class linalg_multi_dot(Op, home="linalg", method=False):
         if tail:
             tensors[-1] = tensors[-1].unsqueeze(-1)
         sizes = [t.shape[0] for t in tensors] + [tensors[-1].shape[1]]
-        for i, (a, b) in enumerate(zip(tensors, tensors[1:], strict=False)):
+        for i, (a, b) in enumerate(itertools.pairwise(tensors)):
             if a.shape[1] != b.shape[0]:
                 raise RuntimeError(
                     f"multi_dot(): tensors {i} and {i + 1} with shapes {list(a.shape)} and {list(b.shape)} cannot be multiplied"

@@ -8,6 +8,7 @@ from ._losses import check_reduction, legacy, reduced
 from ._op import Op, ops
 from ._schema import Number
 
+
 class nll(Op, function=False, method=False, returns=("loss", "total_weight"), has_out=False):
     """Minus the log-probability of each target: :attr:`input` (N, C, S), :attr:`target` (N, S); the loss is (N, S),
     or a number with "mean" and "sum". Targets equal to ``ignore_index`` count nothing."""

@@ -11,7 +11,6 @@ from ._random import bernoulli_into, draw, exponential_into, integers_into, norm
 from ._schema import DType, Number, Shape
 
 
-
 class rand(Creation):
     """Numbers uniform on [0, 1).
 

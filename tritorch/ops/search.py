@@ -86,7 +86,7 @@ class searchsorted(Op, numbers="input", method=False, opmath=False):
         _check_index_out(out, out_int32)
 
     def cpu(
-        sorted_sequence, input, *, out_int32: bool = False, right: bool = False, side: str = None, sorter=None
+        sorted_sequence, input, *, out_int32: bool = False, right: bool = False, side: str | None = None, sorter=None
     ):
         if sorter is not None:
             sorted_sequence = np.take_along_axis(sorted_sequence, sorter, -1)

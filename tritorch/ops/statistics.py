@@ -6,7 +6,7 @@ import numpy as np
 
 from ._kinds import Reduction
 from ._op import Op, conj, ops
-from ._schema import Dims, DType, Number
+from ._schema import Dims, Number
 
 
 def count_of(shape, dims):

@@ -29,7 +29,7 @@ def _unpool(n, input, indices, kernel_size, stride, padding, output_size):
         size = plain
     else:
         size = [int(s) for s in output_size][-n:]
-        for d, (m, s, k) in enumerate(zip(plain, stride, kernel, strict=True)):
+        for d, (m, s, _k) in enumerate(zip(plain, stride, kernel, strict=True)):
             if len(output_size) not in (n, n + 1, n + 2) or not m - s < size[d] < m + s:
                 raise ValueError(
                     f"invalid output_size {list(output_size)} (dim {d} must be between {m - s} and {m + s})"

@@ -72,12 +72,13 @@ def cuts(length, item_bytes, block=BLOCK):
     return [slice(i, min(i + step, length)) for i in range(0, length, step)]
 
 
-def pointwise(formula, arrays, plain, shape, dtype, ufunc=None):
-    """``formula(*blocks, *plain)`` block by block into a new array of ``shape`` and ``dtype``.
+def pointwise(formula, arrays, plain, shape, dtype, ufunc=None, out=None):
+    """``formula(*blocks, *plain)`` block by block into ``out``, or a new array of ``shape`` and ``dtype``.
 
     ``ufunc``, where it is given, is the formula and can write its result itself.
     """
-    out = np.empty(shape, dtype)
+    if out is None:
+        out = np.empty(shape, dtype)
     if all(a.ndim == 0 or (a.shape == shape and a.flags.c_contiguous) for a in arrays):
         flat = [a if a.ndim == 0 else a.reshape(-1) for a in arrays]
         target = out.reshape(-1)
