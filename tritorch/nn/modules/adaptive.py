@@ -38,8 +38,8 @@ class AdaptiveLogSoftmaxWithLoss(Module):
     Example::
 
         >>> import tritorch
-        >>> softmax = tritorch.nn.AdaptiveLogSoftmaxWithLoss(8, 20, cutoffs=[5, 10])
-        >>> softmax.log_prob(tritorch.randn(2, 8)).shape
+        >>> softmax = tritorch.nn.AdaptiveLogSoftmaxWithLoss(16, 20, cutoffs=[5, 10])
+        >>> softmax.log_prob(tritorch.randn(2, 16)).shape
         tritorch.Size([2, 20])
     """
 
