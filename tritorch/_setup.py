@@ -4,14 +4,15 @@ import functools
 import math
 
 from . import _C, _print
-from .dtypes import can_cast, finfo, get_default_dtype, iinfo, promote_types, result_type_of, set_default_dtype
+from .dtypes import can_cast, dtype, finfo, get_default_dtype, iinfo, promote_types, result_type_of, set_default_dtype
 from .runtime.blocks import get_num_threads, set_num_threads
 from .runtime.device import get_default_device, set_default_device
 
 __all__ = [
-    "are_deterministic_algorithms_enabled", "can_cast", "compile", "e", "finfo", "get_default_device",
-    "get_default_dtype", "get_num_interop_threads", "get_num_threads", "get_printoptions", "iinfo", "inf",
-    "is_complex", "is_floating_point", "is_inference", "is_nonzero", "is_storage", "is_warn_always_enabled", "nan",
+    "are_deterministic_algorithms_enabled", "can_cast", "compile", "dtype", "e", "finfo", "get_default_device",
+    "get_default_dtype", "get_device", "get_num_interop_threads", "get_num_threads", "get_printoptions", "iinfo", "inf",
+    "is_complex", "is_conj", "is_floating_point", "is_inference", "is_neg", "is_nonzero", "is_same_size",
+    "is_signed", "is_storage", "is_warn_always_enabled", "nan",
     "newaxis", "numel", "pi", "promote_types", "result_type", "set_default_device", "set_default_dtype",
     "set_default_tensor_type", "set_float32_matmul_precision", "get_float32_matmul_precision", "set_num_interop_threads",
     "set_num_threads", "set_printoptions", "use_deterministic_algorithms",
@@ -45,6 +46,31 @@ def is_floating_point(input):
 def is_complex(input):
     """Whether the tensor's dtype is complex."""
     return input.is_complex()
+
+
+def is_signed(input):
+    """Whether the tensor's dtype holds negative numbers."""
+    return input.is_signed()
+
+
+def is_conj(input):
+    """False: conjugation is done, never deferred."""
+    return input.is_conj()
+
+
+def is_neg(input):
+    """False: negation is done, never deferred."""
+    return input.is_neg()
+
+
+def is_same_size(input, other):
+    """Whether both tensors have one shape."""
+    return input.is_same_size(other)
+
+
+def get_device(input):
+    """The index of the tensor's GPU; -1 on the CPU."""
+    return input.get_device()
 
 
 def is_inference(input):

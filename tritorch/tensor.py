@@ -302,6 +302,9 @@ class Tensor(_C.TensorBase):
             raise TypeError("iteration over a 0-d tensor")
         return iter(self.unbind(0))
 
+    def __delitem__(self, index):
+        raise TypeError("Tensor does not support deleting items")
+
     def __reversed__(self):
         return self.flip(0) if self.ndim else self
 

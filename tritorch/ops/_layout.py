@@ -5,7 +5,7 @@ import numpy as np
 from .._factory import number_array
 from ..shape import contiguous_format, contiguous_strides, preserve_format
 
-__all__ = ["empty_as", "empty_in", "number_array"]
+__all__ = ["dims_by_stride", "empty_as", "empty_in", "number_array"]
 
 
 def empty_in(shape, kind, memory_format):
@@ -26,13 +26,13 @@ def empty_as(array, kind, memory_format=preserve_format):
     if array.flags.c_contiguous:
         return np.empty(array.shape, kind)
     if 0 in array.strides:
-        order = _order(array.shape, array.strides)
+        order = dims_by_stride(array.shape, array.strides)
         inverse = np.argsort(order)
         return np.empty([array.shape[d] for d in order], kind).transpose(inverse)
     return np.empty_like(array, kind, order="K", subok=False)
 
 
-def _order(shape, strides):
+def dims_by_stride(shape, strides):
     """The dims from the outermost in memory inwards; a dim of stride 0 stays beside its neighbours."""
     order = list(range(len(shape) - 1, -1, -1))
     for i in range(1, len(order)):

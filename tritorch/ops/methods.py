@@ -1,0 +1,139 @@
+"""Methods of tensors that are no formula: another class, another size, a Python function on each element."""
+
+import numpy as np
+
+from .._C import bump
+from ..runtime.device import device as Device
+from ._layout import dims_by_stride
+from ._op import Op, ops
+from ._schema import Shape
+
+
+class as_subclass(Op, function=False, has_out=False):
+    """The same tensor as an instance of ``cls``, a subclass of Tensor: memory, history and gradients are shared."""
+
+    def eager(input, cls: object):
+        made = ops.alias(input)
+        made.__class__ = cls
+        return made
+
+
+class resize(Op, function=False, has_out=False):
+    """:meth:`reshape`, for as many elements as there are. Deprecated in torch."""
+
+    def eager(input, size: Shape):
+        return input.reshape(size)
+
+
+class resize_as(Op, function=False, has_out=False):
+    """:meth:`reshape` to the shape of ``other``. Deprecated in torch."""
+
+    def eager(input, other):
+        return input.reshape(other.shape)
+
+
+class to_dense(Op, function=False, has_out=False):
+    """The tensor itself: none is sparse."""
+
+    def eager(input, dtype: object = None, *, masked_grad: object = True):
+        return input if dtype is None else input.to(dtype)
+
+
+class pin_memory(Op, function=False, has_out=False):
+    """The tensor in page-locked memory.
+
+    Raises:
+        RuntimeError: where there is no GPU.
+    """
+
+    def eager(input, device: object = None):
+        place = Device("cuda" if device is None else device)
+        raise RuntimeError(f"Cannot access accelerator device when none is available: {place}")
+
+
+class record_stream(Op, function=False, has_out=False):
+    """Marks the memory as used by ``stream``: nothing to do on the CPU."""
+
+    def eager(input, stream: object):
+        return None
+
+
+class dim_order(Op, function=False, has_out=False):
+    """The dims from the outermost in memory to the innermost."""
+
+    def eager(input, *, ambiguity_check: object = False):
+        return tuple(dims_by_stride(input.shape, input.stride()))
+
+
+class detach_(Op, method=False, has_out=False):
+    """:meth:`Tensor.detach_` as a function."""
+
+    def eager(input):
+        return input.detach_()
+
+
+class zero_(Op, method=False, has_out=False):
+    """:meth:`Tensor.zero_` as a function."""
+
+    def eager(input):
+        return input.zero_()
+
+
+class resize_as_(Op, method=False, has_out=False):
+    """:meth:`Tensor.resize_as_` as a function."""
+
+    def eager(input, the_template: object):
+        return input.resize_as_(the_template)
+
+
+def _refuse_grad(name, input):
+    if input.requires_grad:
+        raise RuntimeError(f"Can't call {name}() on Variable that requires grad. Use var.detach().{name}() instead.")
+
+
+class apply_(Op, function=False, has_out=False):
+    """Replaces each element by what ``callable`` gives for it. Slow: a Python call an element.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.tensor([1.0, 2.0]).apply_(lambda x: x + 1)
+        tensor([2., 3.])
+    """
+
+    def eager(input, callable: object):
+        _refuse_grad("apply_", input)
+        return _fill_with(input, [callable(x) for x in input._array.reshape(-1).tolist()])
+
+
+class map_(Op, function=False, has_out=False):
+    """Replaces each element by what ``callable`` gives for it and that of ``tensor``. Slow: a Python call an element.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.tensor([1.0, 2.0]).map_(tritorch.tensor([3.0, 4.0]), lambda a, b: a * b)
+        tensor([3., 8.])
+    """
+
+    def eager(input, tensor, callable: object):
+        _refuse_grad("map_", input)
+        pairs = zip(_elements(input, input), _elements(tensor, input), strict=True)
+        return _fill_with(input, [callable(*pair) for pair in pairs])
+
+
+class map2_(Op, function=False, has_out=False):
+    """:meth:`map_` with the elements of two more tensors."""
+
+    def eager(input, x: object, y: object, callable: object):
+        _refuse_grad("map2_", input)
+        triples = zip(_elements(input, input), _elements(x, input), _elements(y, input), strict=True)
+        return _fill_with(input, [callable(*triple) for triple in triples])
+
+
+def _elements(tensor, like):
+    return np.broadcast_to(tensor._array, like._array.shape).reshape(-1).tolist()
+
+
+def _fill_with(input, values):
+    input._array[...] = np.array(values, input._array.dtype).reshape(input._array.shape)
+    bump(input)
+    return input
