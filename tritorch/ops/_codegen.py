@@ -183,9 +183,7 @@ def _fast(cls, form):
     if cls.ufunc is None:
         recorded = [line[4:] for line in _record(cls, "record", "out_")] if cls.derivatives else []
         body = [f"out_ = {call}", "if out_ is not None:", *["    " + line for line in recorded], "    return out_"]
-    if not test:
-        return ["    " + line for line in body]
-    return [f"    if {test}:"] + ["        " + line for line in body]
+    return [f"    if {test}:", *["        " + line for line in body]] if test else ["    " + line for line in body]
 
 
 def _bind(cls):

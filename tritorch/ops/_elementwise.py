@@ -132,3 +132,43 @@ class Elementwise(Op, kind=True):
 
         loop.takes_into = True
         return loop
+
+
+class Function(Elementwise, kind=True):
+    """A function of one element that is a ufunc of real numbers: integers give the default dtype."""
+
+    result = "float"
+    kinds = "f"
+    only = "buif"
+
+    def cpu(input):
+        """The schema; what runs is the ufunc."""
+
+    @classmethod
+    def loop(cls):
+        cls.cpu = staticmethod(cls.ufunc)
+        return super().loop()
+
+
+class Function2(Function, kind=True):
+    """A function of two elements, either of which may be a number."""
+
+    numbers = "input other"
+
+    def cpu(input, other):
+        """The schema; what runs is the ufunc."""
+
+
+class Activation(Elementwise, kind=True):
+    """An elementwise function of ``nn.functional`` that takes ``inplace``, and has a form ``name_`` there too."""
+
+    home = "nn.functional"
+    method = False
+    has_out = False
+    inplace = True
+    only = "f"
+
+    @classmethod
+    def head_lines(cls):
+        plain = ", ".join(a.name for a in cls.args if a.name != "inplace")
+        return [f"    if inplace: return OP.call_({plain})"] if any(a.name == "inplace" for a in cls.args) else []

@@ -5,11 +5,23 @@ See Note [Half precision] in ``_op`` and Note [Blocks] in ``runtime.blocks``.
 import numpy as np
 
 from ..runtime import blocks
-from ._elementwise import Elementwise, promoted
+from ._elementwise import Activation, Elementwise, Function, Function2, promoted
 from ._op import FLOAT32, Op, is_half, narrowed
 from ._schema import Arg
 
-__all__ = ["Creation", "Elementwise", "Like", "Reduction", "RowWise", "Scan", "View", "promoted"]
+__all__ = [
+    "Activation",
+    "Creation",
+    "Elementwise",
+    "Function",
+    "Function2",
+    "Like",
+    "Reduction",
+    "RowWise",
+    "Scan",
+    "View",
+    "promoted",
+]
 
 
 class Reduction(Op, kind=True):

@@ -4,8 +4,7 @@ import numpy as np
 
 from .._C import ufuncs
 from ..dtypes import from_numpy as dtype_of
-from ._activation import Activation
-from ._kinds import Elementwise
+from ._kinds import Activation, Elementwise
 from ._op import Op, ops
 from ._schema import Number
 

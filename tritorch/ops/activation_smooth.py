@@ -5,8 +5,7 @@ import math
 import numpy as np
 
 from .._C import ufuncs
-from ._activation import Activation
-from ._kinds import Elementwise
+from ._kinds import Activation, Elementwise
 from ._op import Op, ops
 from ._schema import Dim, Number
 

@@ -1,8 +1,8 @@
 """Bessel functions and Airy's. Those of ``special`` alone have no derivative, as in torch."""
 
 from .._C import ufuncs
+from ._kinds import Function
 from ._op import ops
-from ._pointwise import Function
 
 
 class i0(Function, inplace=True, ufunc=ufuncs.i0, also="special.i0"):

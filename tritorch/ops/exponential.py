@@ -5,9 +5,8 @@ import math
 import numpy as np
 
 from .._C import ufuncs
-from ._kinds import Elementwise
+from ._kinds import Elementwise, Function2
 from ._op import conj, ops
-from ._pointwise import Function2
 
 
 class exp(Elementwise, inplace=True, result="float", ufunc=np.exp, kinds="fc"):

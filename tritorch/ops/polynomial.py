@@ -1,7 +1,7 @@
 """Orthogonal polynomials of degree :attr:`n` at :attr:`input`. They have no derivative, as in torch."""
 
 from .._C import ufuncs
-from ._pointwise import Function
+from ._kinds import Function
 
 
 class Polynomial(Function, kind=True):

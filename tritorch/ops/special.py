@@ -3,9 +3,8 @@
 import math
 
 from .._C import ufuncs
-from ._kinds import Elementwise
+from ._kinds import Elementwise, Function, Function2
 from ._op import Op, ops
-from ._pointwise import Function, Function2
 
 ROOT_PI, ROOT_2PI = math.sqrt(math.pi), math.sqrt(2 * math.pi)
 
