@@ -44,7 +44,7 @@ build: $(VENV)/.built ## build the extension into tritorch/, in .venv
 demo: $(VENV)/.built $(VENV)/.has-demo ## train a small network on real handwritten digits
 	@$(PY) -m examples.digits $(ARGS)
 
-test: $(VENV)/.built $(VENV)/.has-test ## run every test; ARGS="-k name" for some
+test: $(VENV)/.built $(VENV)/.has-test $(VENV)/.has-demo $(VENV)/.has-examples ## run every test; ARGS="-k name" for some
 	@$(PY) -m pytest -n $(JOBS) $(ARGS)
 
 lint: $(VENV)/.built $(VENV)/.has-test $(VENV)/.has-dev ## ruff, pyright, clang-format

@@ -45,7 +45,7 @@ def markdown(text: str) -> str:
             lines.append("```")
             block = False
         elif not block and line.lstrip().startswith(">>>"):
-            lines.append("```python")
+            lines.append("```pycon")
             block = True
         lines.append(line.removeprefix("    ") if block else line)
     return "\n".join([*lines, "```"] if block else lines)
