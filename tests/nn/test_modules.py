@@ -61,7 +61,7 @@ def check(got, position, what):
     expected = recorded()[0][position]
     assert tuple(got.shape) == expected.shape and got.dtype == tensor(position).dtype, what
     atol = 2e-5 * max(1.0, np.abs(expected[np.isfinite(expected)]).max(initial=0)) if expected.dtype.kind == "f" else 0
-    np.testing.assert_allclose(got.detach().numpy(), expected, rtol=1e-4, atol=atol, err_msg=what)
+    np.testing.assert_allclose(got.detach().numpy(), expected, rtol=3e-4, atol=atol, err_msg=what)
 
 
 def check_gradients(case, module, inputs, outputs):
