@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from .. import _api as tt
+from ..dtypes import finfo
 from . import constraints
 from ._families import filled, one_of
 from .distribution import Distribution
@@ -81,7 +82,7 @@ class Categorical(Distribution):
         return logits.gather(-1, value[..., :1]).squeeze(-1)
 
     def entropy(self) -> Any:
-        logits = self.logits.clamp(min=tt.finfo(self.logits.dtype).min)
+        logits = self.logits.clamp(min=finfo(self.logits.dtype).min)
         return -(logits * self.probs).sum(-1)
 
     def enumerate_support(self, expand: bool = True) -> Any:

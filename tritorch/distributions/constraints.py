@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import _api as tt
+from ..dtypes import finfo
 
 __all__ = [
     "Constraint",
@@ -236,7 +237,7 @@ class _LowerCholesky(_LowerTriangular):
 
 class _CorrCholesky(_LowerCholesky):
     def check(self, value: Any) -> Any:
-        tolerance = tt.finfo(value.dtype).eps * value.shape[-1] * 10
+        tolerance = finfo(value.dtype).eps * value.shape[-1] * 10
         norm = value.detach().square().sum(-1).sqrt()
         return super().check(value) & ((norm - 1.0).abs() <= tolerance).all(-1)
 

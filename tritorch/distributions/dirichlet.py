@@ -3,6 +3,7 @@
 from typing import Any
 
 from .. import _api as tt
+from ..dtypes import finfo
 from ..nn import functional as F
 from . import constraints
 from .distribution import Distribution
@@ -34,7 +35,7 @@ class Dirichlet(Distribution):
 
     def rsample(self, sample_shape: Any = ()) -> Any:
         weights = standard_gamma(self.concentration.expand(self._extended_shape(sample_shape)))
-        weights = weights.clamp(min=tt.finfo(weights.dtype).tiny)
+        weights = weights.clamp(min=finfo(weights.dtype).tiny)
         return weights / weights.sum(-1, keepdim=True)
 
     def log_prob(self, value: Any) -> Any:

@@ -5,6 +5,7 @@ from typing import Any
 from .. import _api as tt
 from ..autograd import Function
 from ..autograd.function import once_differentiable
+from ..dtypes import finfo
 from . import constraints
 from ._families import Scalar
 
@@ -85,7 +86,7 @@ class Gamma(Scalar):
     def rsample(self, sample_shape: Any = ()) -> Any:
         shape = self._extended_shape(sample_shape)
         value = standard_gamma(self.concentration.expand(shape)) / self.rate.expand(shape)
-        return value.clamp(min=tt.finfo(value.dtype).tiny)
+        return value.clamp(min=finfo(value.dtype).tiny)
 
     def log_prob(self, value: Any) -> Any:
         value = tt.as_tensor(value, dtype=self.rate.dtype, device=self.rate.device)

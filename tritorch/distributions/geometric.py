@@ -4,6 +4,7 @@ from typing import Any
 
 from .. import _api as tt
 from ..autograd import no_grad
+from ..dtypes import finfo
 from ..nn import functional as F
 from . import constraints
 from ._families import Binary
@@ -39,7 +40,7 @@ class Geometric(Binary):
         with no_grad():
             shape = self._extended_shape(sample_shape)
             u = tt.empty(tuple(shape), dtype=self.probs.dtype, device=self.probs.device)
-            u.uniform_(tt.finfo(u.dtype).tiny, 1)
+            u.uniform_(finfo(u.dtype).tiny, 1)
             return (u.log() / (-self.probs).log1p()).floor()
 
     def log_prob(self, value: Any) -> Any:

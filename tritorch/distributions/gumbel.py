@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from .. import _api as tt
+from ..dtypes import finfo
 from . import constraints
 from .transformed_distribution import TransformedDistribution
 from .transforms import AffineTransform, ExpTransform
@@ -26,7 +27,7 @@ class Gumbel(TransformedDistribution):
 
     def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
         self.loc, self.scale = broadcast_all(loc, scale)
-        kind = tt.finfo(self.loc.dtype)
+        kind = finfo(self.loc.dtype)
         low, high = tt.full_like(self.loc, kind.tiny), tt.full_like(self.loc, 1 - kind.eps)
         transforms = [
             ExpTransform().inv,

@@ -12,6 +12,7 @@ from typing import Any
 
 from .. import _api as tt
 from ..nn import functional as F
+from ..shape import broadcast_shapes
 from .bernoulli import Bernoulli
 from .beta import Beta
 from .binomial import Binomial
@@ -243,39 +244,88 @@ def _independent(p: Any, q: Any) -> Any:
 # ---- of two families
 
 
-def _against_normal(p: Any, q: Any) -> Any:
+def _cross_entropy(p: Any, log_q: Any) -> Any:
+    """KL(p || q), from the mean of log q."""
+    return -p.entropy() - log_q
+
+
+def _mean_log(p: Any) -> Any:
+    """E[log x]."""
+    if isinstance(p, Beta):
+        return tt.digamma(p.concentration1) - tt.digamma(p.concentration1 + p.concentration0)
+    if isinstance(p, Pareto):
+        return p.scale.log() + p.alpha.reciprocal()
+    if isinstance(p, Uniform):
+        return (tt.xlogy(p.high, p.high) - tt.xlogy(p.low, p.low)) / (p.high - p.low) - 1
+    return tt.digamma(p.concentration) - p.rate.log()
+
+
+def _exponential_moment(p: Any, t: Any) -> Any:
+    """E[exp(t x)], for t below 0."""
+    if isinstance(p, Normal):
+        return (p.loc * t + (p.scale * t).pow(2) / 2).exp()
+    if isinstance(p, Uniform):
+        return ((t * p.high).exp() - (t * p.low).exp()) / (t * (p.high - p.low))
+    return (p.rate / (p.rate - t)).pow(p.concentration if isinstance(p, Gamma) else 1)
+
+
+def _outside(p: Any, q: Any) -> Any:
+    """Where p, on an interval, can be and q cannot."""
+    low, high = (p.low, p.high) if isinstance(p, Uniform) else (0.0, 1.0)
+    if isinstance(q, Uniform):
+        return (q.low > low) | (q.high < high)
+    if isinstance(q, Beta):
+        return tt.as_tensor((low < 0) | (high > 1))
+    return tt.as_tensor(low < (q.scale if isinstance(q, Pareto) else 0.0))
+
+
+def _to_normal(p: Any, q: Any) -> Any:
     spread = p.variance + (p.mean - q.loc).pow(2)
-    return -p.entropy() + 0.5 * math.log(2 * math.pi) + q.scale.log() + spread / (2 * q.scale.pow(2))
+    return _cross_entropy(p, -0.5 * math.log(2 * math.pi) - q.scale.log() - spread / (2 * q.scale.pow(2)))
 
 
-def _against_exponential(p: Any, q: Any) -> Any:
-    return -p.entropy() - q.rate.log() + q.rate * p.mean
+def _to_exponential(p: Any, q: Any) -> Any:
+    return _cross_entropy(p, q.rate.log() - q.rate * p.mean)
 
 
-def _against_uniform(p: Any, q: Any) -> Any:
-    result = -p.entropy() + (q.high - q.low).log()
-    return result.masked_fill((q.low > 0) | (q.high < 1), math.inf)
+def _to_gamma(p: Any, q: Any) -> Any:
+    a = q.concentration
+    return _cross_entropy(p, a * q.rate.log() - tt.lgamma(a) + (a - 1) * _mean_log(p) - q.rate * p.mean)
+
+
+def _to_gumbel(p: Any, q: Any) -> Any:
+    tail = (q.loc / q.scale).exp() * _exponential_moment(p, -q.scale.reciprocal())
+    return _cross_entropy(p, -q.scale.log() - (p.mean - q.loc) / q.scale - tail)
 
 
 def _infinite(p: Any, q: Any) -> Any:
-    shape = tt.broadcast_shapes(p.batch_shape, q.batch_shape)
+    shape = broadcast_shapes(p.batch_shape, q.batch_shape)
     return tt.full(tuple(shape), math.inf, dtype=p.mean.dtype, device=p.mean.device)
 
 
-for _p in (Beta, Exponential, Gamma, Gumbel, Laplace, Uniform):
-    register_kl(_p, Normal)(_against_normal)
-for _p in (Beta, Gamma):
-    register_kl(_p, Exponential)(_against_exponential)
-register_kl(Beta, Uniform)(_against_uniform)
+for _p in (Beta, Exponential, Gamma, Gumbel, Laplace, Pareto, Uniform):
+    register_kl(_p, Normal)(_to_normal)
+for _p in (Beta, Gamma, Pareto):
+    register_kl(_p, Exponential)(_to_exponential)
+for _p in (Beta, Pareto):
+    register_kl(_p, Gamma)(_to_gamma)
+for _p in (Exponential, Gamma, Normal, Uniform):
+    register_kl(_p, Gumbel)(_to_gumbel)
 for _p in (Normal, Laplace, Gumbel):  # anywhere
     for _q in (Beta, Exponential, Gamma, Pareto, Uniform):
         register_kl(_p, _q)(_infinite)
 for _p in (Exponential, Gamma):  # from 0 up
     for _q in (Beta, Pareto, Uniform):
         register_kl(_p, _q)(_infinite)
-for _q in (Beta, Uniform):
-    register_kl(Pareto, _q)(_infinite)
-register_kl(Beta, Pareto)(_infinite)
+for _p, _q in ((Pareto, Beta), (Pareto, Uniform), (Beta, Pareto), (Poisson, Bernoulli), (Poisson, Binomial)):
+    register_kl(_p, _q)(_infinite)
+
+
+@register_kl(Normal, Laplace)
+def _normal_laplace(p: Any, q: Any) -> Any:
+    z = (p.loc - q.loc) / p.scale
+    distance = p.scale * (math.sqrt(2 / math.pi) * (-0.5 * z.pow(2)).exp() + z * tt.erf(z / math.sqrt(2)))
+    return _cross_entropy(p, -(2 * q.scale).log() - distance / q.scale)
 
 
 @register_kl(Exponential, Gamma)
@@ -283,13 +333,36 @@ def _exponential_gamma(p: Any, q: Any) -> Any:
     return _gamma(Gamma(tt.ones_like(p.rate), p.rate, validate_args=False), q)
 
 
-@register_kl(Beta, Gamma)
-def _beta_gamma(p: Any, q: Any) -> Any:
-    mean_log = tt.digamma(p.concentration1) - tt.digamma(p.concentration1 + p.concentration0)
-    norm = tt.lgamma(q.concentration) - q.concentration * q.rate.log()
-    return -p.entropy() + norm - (q.concentration - 1) * mean_log + q.rate * p.mean
+@register_kl(Beta, Uniform)
+def _beta_uniform(p: Any, q: Any) -> Any:
+    return _cross_entropy(p, -(q.high - q.low).log()).masked_fill(_outside(p, q), math.inf)
+
+
+@register_kl(Uniform, Exponential)
+def _uniform_exponential(p: Any, q: Any) -> Any:
+    return _to_exponential(p, q).masked_fill(_outside(p, q), math.inf)
+
+
+@register_kl(Uniform, Gamma)
+def _uniform_gamma(p: Any, q: Any) -> Any:
+    return _to_gamma(p, q).masked_fill(_outside(p, q), math.inf)
+
+
+@register_kl(Uniform, Beta)
+def _uniform_beta(p: Any, q: Any) -> Any:
+    mirrored = Uniform(1 - p.high, 1 - p.low, validate_args=False)
+    a, b = q.concentration1, q.concentration0
+    norm = tt.lgamma(a + b) - tt.lgamma(a) - tt.lgamma(b)
+    log_q = norm + (a - 1) * _mean_log(p) + (b - 1) * _mean_log(mirrored)
+    return _cross_entropy(p, log_q).masked_fill(_outside(p, q), math.inf)
+
+
+@register_kl(Uniform, Pareto)
+def _uniform_pareto(p: Any, q: Any) -> Any:
+    log_q = q.alpha.log() + q.alpha * q.scale.log() - (q.alpha + 1) * _mean_log(p)
+    return _cross_entropy(p, log_q).masked_fill(_outside(p, q), math.inf)
 
 
 @register_kl(Bernoulli, Poisson)
 def _bernoulli_poisson(p: Any, q: Any) -> Any:
-    return -p.entropy() - (p.probs * q.rate.log() - q.rate)
+    return _cross_entropy(p, p.probs * q.rate.log() - q.rate)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from .. import _api as tt
+from ..dtypes import finfo
 from . import constraints
 from ._families import Scalar
 
@@ -31,7 +32,7 @@ class Laplace(Scalar):
 
     def rsample(self, sample_shape: Any = ()) -> Any:
         u = tt.empty(tuple(self._extended_shape(sample_shape)), dtype=self.loc.dtype, device=self.loc.device)
-        u.uniform_(tt.finfo(u.dtype).eps - 1, 1)
+        u.uniform_(finfo(u.dtype).eps - 1, 1)
         return self.loc - self.scale * u.sign() * tt.log1p(-u.abs())
 
     def log_prob(self, value: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from .. import _api as tt
 from ..autograd import enable_grad
+from ..dtypes import finfo, get_default_dtype
 from ..nn import functional as F
 
 __all__ = [
@@ -33,7 +34,7 @@ def broadcast_all(*values: Any) -> tuple:
     if not all(isinstance(v, (tt.Tensor, Number)) for v in values):
         raise ValueError("Input arguments must all be instances of Number or Tensor.")
     first = next((v for v in values if isinstance(v, tt.Tensor)), None)
-    kind = {"dtype": tt.get_default_dtype()} if first is None else {"dtype": first.dtype, "device": first.device}
+    kind = {"dtype": get_default_dtype()} if first is None else {"dtype": first.dtype, "device": first.device}
     return tuple(tt.broadcast_tensors(*[v if isinstance(v, tt.Tensor) else tt.tensor(v, **kind) for v in values]))
 
 
@@ -53,7 +54,7 @@ def logits_to_probs(logits: Any, is_binary: bool = False) -> Any:
 
 def clamp_probs(probs: Any) -> Any:
     """Probabilities kept away from 0 and 1 by the precision of their dtype."""
-    eps = tt.finfo(probs.dtype).eps
+    eps = finfo(probs.dtype).eps
     return probs.clamp(min=eps, max=1 - eps)
 
 
@@ -92,7 +93,7 @@ def vec_to_tril_matrix(vec: Any, diag: int = 0) -> Any:
     """The inverse of :func:`tril_matrix_to_vec`, with zeros elsewhere."""
     size = vec.shape[-1]
     n = (-(1 + 2 * diag) + ((1 + 2 * diag) ** 2 + 8 * size + 4 * abs(diag) * (diag + 1)) ** 0.5) / 2
-    if round(n) - n > tt.finfo(vec.dtype).eps:
+    if round(n) - n > finfo(vec.dtype).eps:
         raise ValueError(
             f"The size of last dimension is {size} which cannot be expressed as the lower triangular part of a square "
             "D x D matrix."

@@ -5,7 +5,9 @@ from numbers import Real
 from typing import Any
 
 from ... import _api as tt
+from ...dtypes import finfo
 from ...nn import functional as F
+from ...shape import broadcast_shapes
 from .. import constraints
 from ..utils import broadcast_all
 from ._base import Transform
@@ -71,14 +73,14 @@ class PowerTransform(Transform):
         return (self.exponent * y / x).abs().log()
 
     def forward_shape(self, shape: Any) -> Any:
-        return tt.broadcast_shapes(shape, self.exponent.shape)
+        return broadcast_shapes(shape, self.exponent.shape)
 
     inverse_shape = forward_shape
 
 
 def clipped_sigmoid(x: Any) -> Any:
     """The logistic function, kept inside (0, 1)."""
-    kind = tt.finfo(x.dtype)
+    kind = finfo(x.dtype)
     return tt.sigmoid(x).clamp(min=kind.tiny, max=1.0 - kind.eps)
 
 
@@ -94,7 +96,7 @@ class SigmoidTransform(Transform):
         return clipped_sigmoid(x)
 
     def _inverse(self, y: Any) -> Any:
-        kind = tt.finfo(y.dtype)
+        kind = finfo(y.dtype)
         y = y.clamp(min=kind.tiny, max=1.0 - kind.eps)
         return y.log() - (-y).log1p()
 
@@ -211,7 +213,7 @@ class AffineTransform(Transform):
         return term.expand(shape)
 
     def forward_shape(self, shape: Any) -> Any:
-        return tt.broadcast_shapes(shape, getattr(self.loc, "shape", ()), getattr(self.scale, "shape", ()))
+        return broadcast_shapes(shape, getattr(self.loc, "shape", ()), getattr(self.scale, "shape", ()))
 
     inverse_shape = forward_shape
 

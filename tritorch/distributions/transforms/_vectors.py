@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from ... import _api as tt
+from ...dtypes import finfo
 from ...nn import functional as F
 from .. import constraints
 from ..utils import tril_matrix_to_vec, vec_to_tril_matrix
@@ -61,7 +62,7 @@ class StickBreakingTransform(Transform):
 
     def _inverse(self, y: Any) -> Any:
         parts = y[..., :-1]
-        left = (1 - parts.cumsum(-1)).clamp(min=tt.finfo(y.dtype).tiny)
+        left = (1 - parts.cumsum(-1)).clamp(min=finfo(y.dtype).tiny)
         return parts.log() - left.log() + self._offset(parts)
 
     def log_abs_det_jacobian(self, x: Any, y: Any) -> Any:
@@ -114,7 +115,7 @@ class CorrCholeskyTransform(Transform):
 
     def _call(self, x: Any) -> Any:
         x = tt.tanh(x)
-        eps = tt.finfo(x.dtype).eps
+        eps = finfo(x.dtype).eps
         r = vec_to_tril_matrix(x.clamp(min=-1 + eps, max=1 - eps), diag=-1)
         left = (1 - r**2).sqrt().cumprod(-1)
         r = r + tt.eye(r.shape[-1], dtype=r.dtype, device=r.device)
