@@ -183,9 +183,7 @@ def test_no_memory_to_share(monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "posix_fallocate", full)
-    with pytest.raises(
-        RuntimeError, match=r"unable to allocate 12 bytes of shared memory: No space .* \(28\)"
-    ):
+    with pytest.raises(RuntimeError, match=r"unable to allocate 12 bytes of shared memory: No space .* \(28\)"):
         tritorch.zeros(3).share_memory_()
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import mmap
 import os
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO
@@ -50,7 +49,7 @@ def write(f: Any, fill: Callable[[BinaryIO], None]) -> None:
         with open(target, "wb") as file:
             fill(file)
         return
-    beside = os.path.join(folder, f".{name[:200]}.{secrets.token_hex(6)}.part")
+    beside = os.path.join(folder, f".{name[:200]}.{os.urandom(6).hex()}.part")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
         with open(descriptor, "wb") as file:
