@@ -9,8 +9,8 @@ namespace {
 
 using Index = npy_int64;
 
-// An index, and two arrays that are walked along with it in all dims but `dim`, where it says itself how far to go
-// in the array `far`.
+// An index, and two arrays that are walked along with it in all dims but `dim`, where it says itself how far
+// to go in the array `far`.
 struct Walk {
     int ndim;
     npy_intp dims[NPY_MAXDIMS];
@@ -129,12 +129,13 @@ bool expect(bool condition, const char* text) {
 
 // The walk of an index over `near`, of at least its shape, and `far`; false with an error set.
 bool make_walk(Walk& walk, PyObject* index_object, PyArrayObject* near, PyArrayObject* far, int dim) {
-    if (!expect(PyArray_Check(index_object) && PyArray_TYPE(as_array(index_object)) == NPY_INT64, "an int64 index"))
+    if (!expect(PyArray_Check(index_object) && PyArray_TYPE(as_array(index_object)) == NPY_INT64,
+                "an int64 index"))
         return false;
     PyArrayObject* index = as_array(index_object);
     walk.ndim = PyArray_NDIM(index);
-    if (!expect(walk.ndim > 0 && PyArray_NDIM(near) == walk.ndim && PyArray_NDIM(far) == walk.ndim && dim >= 0 &&
-                    dim < walk.ndim,
+    if (!expect(walk.ndim > 0 && PyArray_NDIM(near) == walk.ndim && PyArray_NDIM(far) == walk.ndim &&
+                    dim >= 0 && dim < walk.ndim,
                 "arrays of one rank"))
         return false;
     for (int d = 0; d < walk.ndim; ++d) {
@@ -168,7 +169,8 @@ bool run_walk(Walk& walk, Loop loop, PyArrayObject* index, int dim) {
 }
 
 PyObject* gather_along(PyObject*, PyObject* const* args, Py_ssize_t count) {
-    if (!expect(count == 3 && PyArray_Check(args[0]) && PyArray_Check(args[2]), "gather_along(source, dim, index)"))
+    if (!expect(count == 3 && PyArray_Check(args[0]) && PyArray_Check(args[2]),
+                "gather_along(source, dim, index)"))
         return nullptr;
     PyArrayObject *source = as_array(args[0]), *index = as_array(args[2]);
     const int dim = static_cast<int>(PyLong_AsLong(args[1]));
@@ -202,19 +204,22 @@ PyObject* scatter_along(PyObject*, PyObject* const* args, Py_ssize_t count) {
         if (!name) return nullptr;
         loop = combining_loop<Scatter, Loop>(name, PyArray_TYPE(target));
     }
-    if (!expect(loop, "a combination that the dtype has") || !run_walk(walk, loop, index, dim)) return nullptr;
+    if (!expect(loop, "a combination that the dtype has") || !run_walk(walk, loop, index, dim))
+        return nullptr;
     return Py_NewRef(args[0]);
 }
 
-PyMethodDef functions[] = {
-    {"gather_along", method(gather_along), METH_FASTCALL,
-     "gather_along(source, dim, index)\n\nFor each place of the index, the element of `source` at that place, but along "
-     "`dim` where the index says."},
-    {"scatter_along", method(scatter_along), METH_FASTCALL,
-     "scatter_along(target, dim, index, source, name)\n\nFor each place of the index, in order, the element of `target` at "
-     "that place, but along `dim` where the index says, is replaced by that of `source` or combined with it: `name` is "
-     "None, add, multiply, maximum or minimum."},
-    {nullptr}};
+PyMethodDef functions[] = {{"gather_along", method(gather_along), METH_FASTCALL,
+                            "gather_along(source, dim, index)\n\nFor each place of the index, the element of "
+                            "`source` at that place, but along "
+                            "`dim` where the index says."},
+                           {"scatter_along", method(scatter_along), METH_FASTCALL,
+                            "scatter_along(target, dim, index, source, name)\n\nFor each place of the index, "
+                            "in order, the element of `target` at "
+                            "that place, but along `dim` where the index says, is replaced by that of "
+                            "`source` or combined with it: `name` is "
+                            "None, add, multiply, maximum or minimum."},
+                           {nullptr}};
 
 int init(PyObject* module) { return PyModule_AddFunctions(module, functions); }
 const Subject subject(init);

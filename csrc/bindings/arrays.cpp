@@ -43,9 +43,10 @@ PyObject* refuse_overlap(PyObject*, PyObject* object) {
     if (PyArray_SIZE(array) == 0) Py_RETURN_NONE;
     for (int dim = 0; dim < PyArray_NDIM(array); ++dim)
         if (PyArray_STRIDE(array, dim) == 0 && PyArray_DIM(array, dim) > 1) {
-            PyErr_SetString(PyExc_RuntimeError,
-                            "unsupported operation: more than one element of the written-to tensor refers to a single "
-                            "memory location. Please clone() the tensor before performing the operation.");
+            PyErr_SetString(
+                PyExc_RuntimeError,
+                "unsupported operation: more than one element of the written-to tensor refers to a single "
+                "memory location. Please clone() the tensor before performing the operation.");
             return nullptr;
         }
     Py_RETURN_NONE;
@@ -148,11 +149,13 @@ PyMethodDef functions[] = {
     {"arrays_of", arrays_of, METH_O,
      "arrays_of(tensors)\n\nThe arrays of a list or tuple of tensors, or None: something else is in it."},
     {"concatenated", method(concatenated), METH_FASTCALL,
-     "concatenated(arrays, dim)\n\nA list of arrays side by side, or None: they differ in dtype, rank or sizes."},
+     "concatenated(arrays, dim)\n\nA list of arrays side by side, or None: they differ in dtype, rank or "
+     "sizes."},
     {"stacked", method(stacked), METH_FASTCALL,
      "stacked(arrays, dim)\n\nA list of arrays along a new dim, or None: they differ in dtype or shape."},
     {"place_outside", method(place_outside), METH_FASTCALL,
-     "place_outside(index, low, high)\n\nThe first element of an int64 array that is not in [low, high), or None."},
+     "place_outside(index, low, high)\n\nThe first element of an int64 array that is not in [low, high), or "
+     "None."},
     {nullptr}};
 
 int init(PyObject* module) { return PyModule_AddFunctions(module, functions); }

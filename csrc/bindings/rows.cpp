@@ -53,11 +53,13 @@ PyObject* combine_rows(PyObject*, PyObject* const* args, Py_ssize_t count) {
         PyErr_Format(PyExc_TypeError, "combine_rows: no loop for %s of these arrays", name);
         return nullptr;
     }
-    const Table table{PyArray_BYTES(out),  static_cast<const Index*>(PyArray_DATA(index)),
-                      PyArray_BYTES(source), PyArray_DIM(out, 0), PyArray_DIM(index, 0), PyArray_DIM(out, 1)};
+    const Table table{PyArray_BYTES(out),    static_cast<const Index*>(PyArray_DATA(index)),
+                      PyArray_BYTES(source), PyArray_DIM(out, 0),
+                      PyArray_DIM(index, 0), PyArray_DIM(out, 1)};
     const Index* end = table.index + table.count;
     const Index* wrong = std::find_if(table.index, end, [&](Index i) { return i < 0 || i >= table.rows; });
-    if (wrong != end) return PyErr_Format(PyExc_IndexError, "index %lld out of range", static_cast<long long>(*wrong));
+    if (wrong != end)
+        return PyErr_Format(PyExc_IndexError, "index %lld out of range", static_cast<long long>(*wrong));
     {
         const WithoutGil others_run;
         loop(table);
@@ -65,11 +67,11 @@ PyObject* combine_rows(PyObject*, PyObject* const* args, Py_ssize_t count) {
     return Py_NewRef(args[0]);
 }
 
-PyMethodDef functions[] = {
-    {"combine_rows", method(combine_rows), METH_FASTCALL,
-     "combine_rows(out, index, source, name)\n\nFor each i in order: out[index[i]] = name(out[index[i]], source[i]) for "
-     "the rows of two tables; `name` is add, multiply, maximum or minimum."},
-    {nullptr}};
+PyMethodDef functions[] = {{"combine_rows", method(combine_rows), METH_FASTCALL,
+                            "combine_rows(out, index, source, name)\n\nFor each i in order: out[index[i]] = "
+                            "name(out[index[i]], source[i]) for "
+                            "the rows of two tables; `name` is add, multiply, maximum or minimum."},
+                           {nullptr}};
 
 int init(PyObject* module) { return PyModule_AddFunctions(module, functions); }
 const Subject subject(init);

@@ -210,8 +210,8 @@ int SavedVariable::pack(TensorObject* tensor, PyObject* pack_hook, PyObject* unp
 }
 
 PyObject* SavedVariable::unpack_packed(autograd::Node* saved_for) {
-    const Ref data = Ref::steal(unless_killed(
-        [&] { return PyObject_CallOneArg(extra_->unpack_hook.get(), extra_->packed.get()); }));
+    const Ref data = Ref::steal(
+        unless_killed([&] { return PyObject_CallOneArg(extra_->unpack_hook.get(), extra_->packed.get()); }));
     if (!data) return nullptr;
     if (!is_tensor(data.get())) {
         PyErr_Format(PyExc_TypeError,
@@ -225,7 +225,8 @@ PyObject* SavedVariable::unpack_packed(autograd::Node* saved_for) {
     if (extra_->is_output && saved_for)
         set_history(as_tensor(tensor.get()), autograd::NodePtr(saved_for), output_nr_);
     else if (extra_->grad_fn) set_history(as_tensor(tensor.get()), extra_->grad_fn, output_nr_);
-    else if (extra_->leaf) set_history(as_tensor(tensor.get()), accumulator_of(as_tensor(extra_->leaf.get())), 0);
+    else if (extra_->leaf)
+        set_history(as_tensor(tensor.get()), accumulator_of(as_tensor(extra_->leaf.get())), 0);
     return tensor.release();
 }
 

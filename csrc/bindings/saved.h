@@ -29,8 +29,9 @@ class SavedVariable {
     SavedVariable& operator=(SavedVariable&&) noexcept;
     ~SavedVariable();
 
-    // Keeps `tensor`, after the history of an output has been set. Where the operator wrote to the storage that counts
-    // in `written`, an input on it is no more what the operator saw: unpacking it will fail. -1 with an error set.
+    // Keeps `tensor`, after the history of an output has been set. Where the operator wrote to the storage
+    // that counts in `written`, an input on it is no more what the operator saw: unpacking it will fail. -1
+    // with an error set.
     int save(TensorObject* tensor, Role role, const Version* written = nullptr);
     // The tensor (new reference), or null with an error set: released, or written since. `saved_for` is the
     // node that made the output.

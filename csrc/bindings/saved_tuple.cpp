@@ -81,7 +81,8 @@ int SavedTuple::save(PyObject* tuple, PyObject* outs, Role of_outs, const Versio
     const auto count = static_cast<uint32_t>(PyTuple_GET_SIZE(tuple));
     items_.resize(count);
     for (uint32_t i = 0; i < count; ++i)
-        if (save_item(items_[i], PyTuple_GET_ITEM(tuple, i), outs, of_outs, written, has_tensors_) < 0) return -1;
+        if (save_item(items_[i], PyTuple_GET_ITEM(tuple, i), outs, of_outs, written, has_tensors_) < 0)
+            return -1;
     return 0;
 }
 

@@ -250,14 +250,16 @@ PyObject* python_view(PyObject*, PyObject* const* args, Py_ssize_t count) {
 
 // All of a list of arrays as views of one base, which are the outputs of one operator.
 PyObject* python_views(PyObject*, PyObject* const* args, Py_ssize_t count) {
-    if (count != 2 || !PyList_Check(args[1])) return PyErr_Format(PyExc_TypeError, "views(base, list of arrays)");
+    if (count != 2 || !PyList_Check(args[1]))
+        return PyErr_Format(PyExc_TypeError, "views(base, list of arrays)");
     if (!expect_tensor(args[0], "views")) return nullptr;
     const CreationMeta creation = modes().inference ? CreationMeta::inference
                                   : !modes().grad   ? CreationMeta::no_grad
                                                     : CreationMeta::multi_output;
     Ref tuple = Ref::steal(PyTuple_New(PyList_GET_SIZE(args[1])));
     for (Py_ssize_t i = 0; tuple && i < PyList_GET_SIZE(args[1]); ++i) {
-        PyObject* view = make_view(as_tensor(args[0]), Py_NewRef(PyList_GET_ITEM(args[1], i)), nullptr, creation);
+        PyObject* view =
+            make_view(as_tensor(args[0]), Py_NewRef(PyList_GET_ITEM(args[1], i)), nullptr, creation);
         if (!view) return nullptr;
         PyTuple_SET_ITEM(tuple.get(), i, view);
     }
@@ -325,7 +327,8 @@ PyObject* set_inference_mode(PyObject*, PyObject* value) { return set_mode(value
 PyMethodDef functions[] = {
     {"set_types", set_types, METH_VARARGS, "set_types(Tensor, Parameter, Size, cpu_device)"},
     {"views", method(python_views), METH_FASTCALL,
-     "views(base, arrays)\n\nA tuple of views of `base`, the several outputs of one operator: they may not be written "
+     "views(base, arrays)\n\nA tuple of views of `base`, the several outputs of one operator: they may not "
+     "be written "
      "in place under grad mode."},
     {"forget", python_forget, METH_O,
      "forget(tensor)\n\nMakes it a constant: without history, and no gradient is asked for."},

@@ -1,5 +1,5 @@
-// Windows on an array: indexing by ints and slices, new shapes, given strides. NumPy has them all, but spends most of
-// a small call on finding out what was meant; these know torch's rules and say so in torch's words.
+// Windows on an array: indexing by ints and slices, new shapes, given strides. NumPy has them all, but spends
+// most of a small call on finding out what was meant; these know torch's rules and say so in torch's words.
 #include "numpy.h"
 #include "tensor.h"
 
@@ -28,9 +28,9 @@ struct Geometry {
 
 PyObject* window_on(PyArrayObject* array, Geometry& geometry) {
     Py_INCREF(PyArray_DESCR(array));
-    PyObject* made =
-        PyArray_NewFromDescr(&PyArray_Type, PyArray_DESCR(array), geometry.ndim, geometry.dims,
-                             geometry.strides, geometry.data, PyArray_FLAGS(array) & NPY_ARRAY_WRITEABLE, nullptr);
+    PyObject* made = PyArray_NewFromDescr(&PyArray_Type, PyArray_DESCR(array), geometry.ndim, geometry.dims,
+                                          geometry.strides, geometry.data,
+                                          PyArray_FLAGS(array) & NPY_ARRAY_WRITEABLE, nullptr);
     if (!made) return nullptr;
     Py_INCREF(array);
     if (PyArray_SetBaseObject(as_array(made), reinterpret_cast<PyObject*>(array)) == 0) return made;
@@ -51,10 +51,10 @@ enum class Step { done, failed, advanced };
 // One index on the next dimension of the array.
 struct Indexer {
     PyArrayObject* array;
-    int specified;     // dimensions that ints and slices name
+    int specified;  // dimensions that ints and slices name
     Geometry out;
-    int dim = 0;       // the next dimension of the array
-    int place = 0;     // of the item in the index, which is what torch's error names
+    int dim = 0;    // the next dimension of the array
+    int place = 0;  // of the item in the index, which is what torch's error names
     bool elided = false;
 
     void keep(int count) {
@@ -98,15 +98,17 @@ struct Indexer {
             const Py_ssize_t index = number ? PyNumber_AsSsize_t(number.get(), PyExc_IndexError) : -1;
             return index == -1 && PyErr_Occurred() ? Step::failed : select(index);
         }
-        if (PyBool_Check(item) || !(PyLong_Check(item) || PyArray_IsScalar(item, Integer))) return Step::advanced;
+        if (PyBool_Check(item) || !(PyLong_Check(item) || PyArray_IsScalar(item, Integer)))
+            return Step::advanced;
         const Py_ssize_t index = PyNumber_AsSsize_t(item, PyExc_IndexError);
         return index == -1 && PyErr_Occurred() ? Step::failed : select(index);
     }
 
     Step apply(PyObject* item) {
         if (item == Py_None) {  // the stride that keeps a dense tensor dense
-            const npy_intp stride = dim < PyArray_NDIM(array) ? PyArray_DIM(array, dim) * PyArray_STRIDE(array, dim)
-                                                              : PyArray_ITEMSIZE(array);
+            const npy_intp stride = dim < PyArray_NDIM(array)
+                                        ? PyArray_DIM(array, dim) * PyArray_STRIDE(array, dim)
+                                        : PyArray_ITEMSIZE(array);
             return out.push(1, stride) ? Step::done : Step::failed;
         }
         if (item == Py_Ellipsis) {
@@ -122,11 +124,11 @@ PyObject* too_many(PyArrayObject* array, PyObject* index) {
     if (PyArray_NDIM(array) == 0 && PySlice_Check(index))
         PyErr_SetString(PyExc_IndexError, "slice() cannot be applied to a 0-dim tensor.");
     else if (PyArray_NDIM(array) == 0 && !PyTuple_Check(index))
-        PyErr_SetString(PyExc_IndexError,
-                        "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to "
-                        "convert a 0-dim tensor to a number");
-    else
-        PyErr_Format(PyExc_IndexError, "too many indices for tensor of dimension %d", PyArray_NDIM(array));
+        PyErr_SetString(
+            PyExc_IndexError,
+            "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to "
+            "convert a 0-dim tensor to a number");
+    else PyErr_Format(PyExc_IndexError, "too many indices for tensor of dimension %d", PyArray_NDIM(array));
     return nullptr;
 }
 
@@ -214,8 +216,8 @@ void contiguous_strides(Geometry& out, npy_intp itemsize) {
     }
 }
 
-// The strides of `out.dims` on the array's memory. The old dimensions are cut into chunks within which memory is
-// evenly spaced; each chunk must be the product of some of the new ones.
+// The strides of `out.dims` on the array's memory. The old dimensions are cut into chunks within which memory
+// is evenly spaced; each chunk must be the product of some of the new ones.
 bool strides_of(PyArrayObject* array, Geometry& out) {
     if (PyArray_IS_C_CONTIGUOUS(array) || PyArray_SIZE(array) == 0) {
         contiguous_strides(out, PyArray_ITEMSIZE(array));
@@ -245,7 +247,8 @@ PyObject* reshaped(PyObject*, PyObject* const* args, Py_ssize_t count) {
     PyArrayObject* array = expect_array(args[0], "reshaped");
     if (!array) return nullptr;
     Geometry out;
-    if (!read_sizes(args[1], out.dims, out.ndim) || !infer(out, PyArray_SIZE(array)) || !strides_of(array, out))
+    if (!read_sizes(args[1], out.dims, out.ndim) || !infer(out, PyArray_SIZE(array)) ||
+        !strides_of(array, out))
         Py_RETURN_NONE;
     out.data = PyArray_BYTES(array);
     return window_on(array, out);
@@ -307,7 +310,8 @@ PyObject* pieces(PyObject*, PyObject* const* args, Py_ssize_t count) {
 }
 
 PyObject* window(PyObject*, PyObject* const* args, Py_ssize_t count) {
-    if (count != 3 && count != 4) return PyErr_Format(PyExc_TypeError, "window(array, shape, strides[, offset])");
+    if (count != 3 && count != 4)
+        return PyErr_Format(PyExc_TypeError, "window(array, shape, strides[, offset])");
     PyArrayObject* array = expect_array(args[0], "window");
     if (!array) return nullptr;
     Geometry out;
@@ -339,19 +343,24 @@ PyObject* plain_size(PyObject*, PyObject* args) {
 
 PyMethodDef functions[] = {
     {"basic_index", method(basic_index), METH_FASTCALL,
-     "basic_index(array, index)\n\nThe window that ints, slices, None and Ellipsis name, or None if the index holds "
+     "basic_index(array, index)\n\nThe window that ints, slices, None and Ellipsis name, or None if the "
+     "index holds "
      "anything else."},
     {"reshaped", method(reshaped), METH_FASTCALL,
-     "reshaped(array, shape)\n\nThe array in another shape (with one -1) without a copy, or None if there is no such "
+     "reshaped(array, shape)\n\nThe array in another shape (with one -1) without a copy, or None if there is "
+     "no such "
      "window."},
     {"expanded", method(expanded), METH_FASTCALL,
-     "expanded(array, shape)\n\nThe array repeated along dims of length one and new leading ones, or None where the sizes "
+     "expanded(array, shape)\n\nThe array repeated along dims of length one and new leading ones, or None "
+     "where the sizes "
      "don't match."},
     {"pieces", method(pieces), METH_FASTCALL,
-     "pieces(array, dim, sizes)\n\nThe windows of those lengths side by side along a dimension; without sizes (None) its "
+     "pieces(array, dim, sizes)\n\nThe windows of those lengths side by side along a dimension; without "
+     "sizes (None) its "
      "single places, without that dimension. Nothing is checked."},
     {"window", method(window), METH_FASTCALL,
-     "window(array, shape, strides[, offset])\n\nThe window with that geometry, in bytes. Nothing is checked."},
+     "window(array, shape, strides[, offset])\n\nThe window with that geometry, in bytes. Nothing is "
+     "checked."},
     {"plain_size", plain_size, METH_O,
      "plain_size(args)\n\nThe ints of a varargs shape, or None: something in it must be looked at."},
     {nullptr}};
