@@ -2,43 +2,17 @@
 
 ``import tritorch as torch`` and a program that was written for torch runs: tensors, autograd, models, optimizers, data
 loaders. See README.md for what works today.
+
+Note [Rooms open when they are entered]: the packages above the operators (``nn``, ``optim``, ``distributions``...) are
+imported when a program first names them, so that ``import tritorch`` costs little more than NumPy.
 """
 
+import importlib
+
 from . import _setup as _settings
-from . import (
-    amp,
-    autograd,
-    backends,
-    cuda,
-    distributed,
-    distributions,
-    fft,
-    func,
-    jit,
-    linalg,
-    masked,
-    multiprocessing,
-    nn,
-    op,
-    optim,
-    random,
-    serialization,
-    signal,
-    special,
-    utils,
-    version,
-)
+from . import autograd, op, random, version
 from ._api import *
 from ._setup import *
-from .amp import (
-    autocast,
-    get_autocast_dtype,
-    is_autocast_cache_enabled,
-    is_autocast_enabled,
-    set_autocast_cache_enabled,
-    set_autocast_dtype,
-    set_autocast_enabled,
-)
 from .autograd import functional as _functional  # autograd.functional stands above the operators
 from .autograd import is_anomaly_check_nan_enabled, is_anomaly_enabled, is_inference_mode_enabled
 from .random import (
@@ -51,7 +25,29 @@ from .random import (
     seed,
     set_rng_state,
 )
-from .serialization import load, save
 from .shape import *
 from .typed import *
 from .version import __version__
+
+_ROOMS = (
+    "amp", "backends", "cuda", "distributed", "distributions", "fft", "func", "jit", "linalg", "masked",
+    "multiprocessing", "nn", "optim", "serialization", "signal", "special", "utils",
+)  # fmt: skip
+_FROM_ROOMS = {  # names of the window that live in a room
+    "load": "serialization", "save": "serialization", "autocast": "amp", "get_autocast_dtype": "amp",
+    "is_autocast_cache_enabled": "amp", "is_autocast_enabled": "amp", "set_autocast_cache_enabled": "amp",
+    "set_autocast_dtype": "amp", "set_autocast_enabled": "amp",
+}  # fmt: skip
+
+
+def __getattr__(name):
+    """See Note [Rooms open when they are entered]."""
+    if name in _ROOMS:
+        return importlib.import_module(f"{__name__}.{name}")  # which also makes it an attribute: this runs once
+    if name in _FROM_ROOMS:
+        return globals().setdefault(name, getattr(__getattr__(_FROM_ROOMS[name]), name))
+    raise AttributeError(f"module 'tritorch' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *_ROOMS, *_FROM_ROOMS})
