@@ -238,8 +238,13 @@ def test_parameters():
     class Marked(tritorch.Tensor):
         pass
 
-    marked = nn.Parameter(tritorch.ones(1).as_subclass(Marked)) if hasattr(data, "as_subclass") else None
-    assert marked is None or (type(marked) is Marked and isinstance(marked, nn.Parameter))
+    marked = nn.Parameter(tritorch.ones(1).as_subclass(Marked))
+    assert type(marked) is Marked and isinstance(marked, nn.Parameter) and marked.requires_grad
+    module = nn.Module()
+    module.marked = marked
+    assert list(module.parameters()) == [marked]
+    with pytest.raises(TypeError, match="expected data to be a Tensor, got list"):
+        nn.Parameter([1.0])
 
 
 def test_a_call_hands_everything_on():

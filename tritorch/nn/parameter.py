@@ -53,14 +53,11 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
     def __new__(cls, data=None, requires_grad=True):
         if data is None:
             data = tt.empty(0)
+        if not isinstance(data, Tensor):
+            raise TypeError(f"Parameter: expected data to be a Tensor, got {tt.typename(data)}")
         if type(data) in (Tensor, Parameter):
             return Tensor._make_subclass(cls, data, requires_grad)
-        tensor = data.detach().requires_grad_(requires_grad)
-        if type(tensor) is not type(data):
-            raise RuntimeError(
-                f"Creating a Parameter from an instance of type {type(data).__name__} requires that detach() returns "
-                f"an instance of the same type, but return type {type(tensor).__name__} was found instead."
-            )
+        tensor = Tensor._make_subclass(type(data), data, requires_grad)
         tensor._is_param = True
         return tensor
 

@@ -35,9 +35,7 @@ def _step(before, skips):
 class ctc_of(Op, function=False, method=False, has_out=False, returns=("loss", "alpha")):
     """The loss of each sample, (N,), of log-probabilities (T, N, C) and padded targets, (N, S) as an array."""
 
-    def cpu(
-        log_probs, targets: object, input_lengths: object, target_lengths: object, blank: int, zero_infinity: bool
-    ):
+    def cpu(log_probs, targets: object, input_lengths: object, target_lengths: object, blank: int, zero_infinity: bool):
         labels, skips, used = _states(targets, target_lengths, blank)
         steps, batch = log_probs.shape[:2]
         emitted = np.where(used, np.take_along_axis(log_probs, labels[None], 2), -np.inf).astype(np.float64)
@@ -53,9 +51,7 @@ class ctc_of(Op, function=False, method=False, has_out=False, returns=("loss", "
         loss[empty] = np.where(last[empty] > 0, np.inf, 0)
         return loss.astype(log_probs.dtype, copy=False), alpha
 
-    def d_log_probs(
-        grad_loss, log_probs, targets, input_lengths, target_lengths, blank, zero_infinity, loss, alpha
-    ):
+    def d_log_probs(grad_loss, log_probs, targets, input_lengths, target_lengths, blank, zero_infinity, loss, alpha):
         return ops.ctc_backward(
             grad_loss, log_probs, loss, alpha, targets, input_lengths, target_lengths, blank, zero_infinity
         )
