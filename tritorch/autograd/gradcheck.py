@@ -169,7 +169,7 @@ def _like(array: np.ndarray, x: Tensor) -> Tensor:
     return _C.wrap(np.array(array, x.dtype.np)).to(x.device)
 
 
-def _random_grad(output: Tensor, random: np.random.Generator, spread: bool) -> Tensor:
+def _random_grad(output: Tensor, random: "np.random.Generator", spread: bool) -> Tensor:
     values = random.uniform(-1, 1, output.shape)
     if output.dtype.is_complex:
         values = values + 1j * random.uniform(-1, 1, output.shape)
