@@ -1,6 +1,7 @@
 #include "engine.h"
 
 #include "graveyard.h"
+#include "lock.h"
 
 #include <cxxabi.h>
 #include <stdexcept>
@@ -256,7 +257,7 @@ void Engine::push(GraphTask& task, Slot& slot) {
 // ---- threads ----------------------------------------------------------------------------------------
 
 ReadyQueue& Engine::device_queue(int device) {
-    std::lock_guard lock(devices_mutex_);
+    const EngineLock lock(devices_mutex_);
     const auto index = static_cast<std::size_t>(device);
     if (devices_.size() <= index) devices_.resize(index + 1);
     if (!devices_[index]) {
@@ -275,7 +276,7 @@ void Engine::device_main(int device, ReadyQueue& queue) {
 }
 
 void Engine::hand_to_pool(GraphTask& task) {
-    std::lock_guard lock(pool_.mutex);
+    const EngineLock lock(pool_.mutex);
     pool_.tasks.emplace_back(&task);
     if (pool_.idle < pool_.tasks.size()) {
         std::thread(&Engine::pool_main, this).detach();
@@ -291,7 +292,7 @@ void Engine::pool_main() {
     for (;;) {
         Pointer<GraphTask> task;
         {
-            std::unique_lock lock(pool_.mutex);
+            EngineLock lock(pool_.mutex);
             ++pool_.idle;
             pool_.changed.wait(lock, [this] { return !pool_.tasks.empty(); });
             --pool_.idle;

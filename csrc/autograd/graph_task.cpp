@@ -1,5 +1,6 @@
 #include "graph_task.h"
 
+#include "lock.h"
 #include "ready_queue.h"
 
 #include <algorithm>
@@ -154,7 +155,7 @@ Slot* GraphTask::deliver_locked(Slot& slot, std::uint32_t input, Value gradient)
     for (;;) {
         Value other;
         {
-            std::lock_guard lock(mutex_);
+            const EngineLock lock(mutex_);
             Value& sum = cell(slot, input);
             if (!gradient || !sum) {
                 if (gradient) sum = std::move(gradient);
@@ -168,8 +169,7 @@ Slot* GraphTask::deliver_locked(Slot& slot, std::uint32_t input, Value gradient)
 }
 
 Values GraphTask::collect(Slot& slot) {
-    std::unique_lock lock(mutex_, std::defer_lock);
-    if (shared_) lock.lock();
+    const EngineLock lock(mutex_, shared_);
     Values gradients = std::move(buffers_[slot.buffer]);
     free_buffers_.push_back(std::exchange(slot.buffer, 0));
     return gradients;
@@ -185,20 +185,20 @@ void GraphTask::capture(const Slot& slot, const Values& gradients) {
 }
 
 void GraphTask::fail(std::exception_ptr error) noexcept {
-    std::lock_guard lock(mutex_);
+    const EngineLock lock(mutex_);
     if (failed()) return;
     error_ = std::move(error);
     failed_.store(true, std::memory_order_release);
 }
 
 std::exception_ptr GraphTask::take_error() noexcept {
-    std::lock_guard lock(mutex_);
+    const EngineLock lock(mutex_);
     return std::exchange(error_, nullptr);
 }
 
 void GraphTask::finish() noexcept {
     {
-        std::lock_guard lock(mutex_);
+        const EngineLock lock(mutex_);
         done_.store(true, std::memory_order_release);
     }
     finished_.notify_all();
@@ -206,7 +206,7 @@ void GraphTask::finish() noexcept {
 }
 
 void GraphTask::wait() {
-    std::unique_lock lock(mutex_);
+    EngineLock lock(mutex_);
     finished_.wait(lock, [this] { return done(); });
 }
 
@@ -215,7 +215,7 @@ void GraphTask::close() noexcept {
 }
 
 void GraphTask::add_callback(std::function<void()> callback) {
-    std::lock_guard lock(mutex_);
+    const EngineLock lock(mutex_);
     callbacks_.push_back(std::move(callback));
 }
 

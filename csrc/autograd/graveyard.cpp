@@ -1,5 +1,6 @@
 #include "graveyard.h"
 
+#include "lock.h"
 #include "node.h"
 #include "value.h"
 
@@ -51,7 +52,7 @@ void Node::bury() noexcept {
         return;
     }
     {
-        std::lock_guard lock(reap_queue->mutex);
+        const EngineLock lock(reap_queue->mutex);
         reap_queue->nodes.push_back(this);
         reap_queue->waiting = true;
     }
@@ -73,7 +74,7 @@ void Value::give_back(void* held) noexcept {
         return;
     }
     {
-        std::lock_guard lock(reap_queue->mutex);
+        const EngineLock lock(reap_queue->mutex);
         reap_queue->values.push_back(held);
         reap_queue->waiting = true;
     }
@@ -85,7 +86,7 @@ void reap() noexcept {
         std::vector<Node*> nodes;
         std::vector<void*> values;
         {
-            std::lock_guard lock(reap_queue->mutex);
+            const EngineLock lock(reap_queue->mutex);
             nodes.swap(reap_queue->nodes);
             values.swap(reap_queue->values);
             reap_queue->waiting = false;
@@ -96,7 +97,7 @@ void reap() noexcept {
 }
 
 std::size_t waiting_to_be_reaped() noexcept {
-    std::lock_guard lock(reap_queue->mutex);
+    const EngineLock lock(reap_queue->mutex);
     return reap_queue->nodes.size() + reap_queue->values.size();
 }
 

@@ -1,6 +1,7 @@
 #include "ready_queue.h"
 
 #include <algorithm>
+#include "lock.h"
 
 namespace tritorch::autograd {
 
@@ -14,8 +15,7 @@ bool runs_later(const ReadyNode& a, const ReadyNode& b) {
 
 void ReadyQueue::push(ReadyNode ready) {
     {
-        std::unique_lock lock(mutex_, std::defer_lock);
-        if (locked_) lock.lock();
+        const EngineLock lock(mutex_, locked_);
         if (closed_) return;
         heap_.push_back(std::move(ready));
         std::push_heap(heap_.begin(), heap_.end(), runs_later);
@@ -32,13 +32,12 @@ bool ReadyQueue::take(ReadyNode& ready) {
 }
 
 bool ReadyQueue::try_pop(ReadyNode& ready) {
-    std::unique_lock lock(mutex_, std::defer_lock);
-    if (locked_) lock.lock();
+    const EngineLock lock(mutex_, locked_);
     return take(ready);
 }
 
 bool ReadyQueue::pop(const GraphTask* task, ReadyNode& ready) {
-    std::unique_lock lock(mutex_);
+    EngineLock lock(mutex_);
     for (;;) {
         if (task && task->done()) return false;
         if (take(ready)) return true;
@@ -47,13 +46,13 @@ bool ReadyQueue::pop(const GraphTask* task, ReadyNode& ready) {
 }
 
 void ReadyQueue::wake() noexcept {
-    { std::lock_guard lock(mutex_); }  // nobody is between looking and waiting
+    { const EngineLock lock(mutex_); }  // nobody is between looking and waiting
     changed_.notify_all();
 }
 
 void ReadyQueue::close() noexcept {
     std::vector<ReadyNode> dropped;  // after the lock: it may hold the last reference to a task
-    std::lock_guard lock(mutex_);
+    const EngineLock lock(mutex_);
     closed_ = true;
     dropped.swap(heap_);
 }

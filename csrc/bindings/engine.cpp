@@ -2,12 +2,14 @@
 #include "../autograd/engine.h"
 
 #include "../autograd/graveyard.h"
+#include "../autograd/lock.h"
 #include "gradients.h"
 #include "node.h"
 
 #include <pthread.h>
 
 #include <atomic>
+#include <cassert>
 #include <chrono>
 #include <thread>
 
@@ -44,6 +46,7 @@ int reap_pending(void*) {
 class PythonRuntime final : public autograd::Runtime {
   public:
     void enter() override {
+        assert(autograd::engine_locks_held == 0);
         ++inside_count;  // before the question, so that the leaver cannot miss us
         if (must_leave()) {
             --inside_count;

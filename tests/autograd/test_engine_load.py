@@ -8,6 +8,7 @@ import gc
 import os
 import random
 import resource
+import signal
 import subprocess
 import sys
 import threading
@@ -290,6 +291,30 @@ def test_running_a_graph_twice_is_an_error_each_time():
     for _ in range(3):
         with pytest.raises(RuntimeError, match="Trying to backward through the graph a second time"):
             y.backward()
+    assert x.grad.tolist() == [2.0] * 4
+
+
+def test_an_interrupt_stops_a_long_backward(figure, watchdog):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    x = leaf()
+    y = x
+    for _ in range(300_000):
+        y = y * 1.0000001
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.02)
+        start = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            y.backward(ones())
+        figure("from start to interrupt after 0.02 s [s]", time.monotonic() - start)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert x.grad is None
+    z = (x * 2).sum()
+    z.backward()
     assert x.grad.tolist() == [2.0] * 4
 
 
