@@ -75,7 +75,10 @@ class Elementwise(Op, kind=True):
 
     @classmethod
     def plan(cls, operands):
-        """(dtype to compute in, dtype of the result) for operands such as these. See Note [Plans]."""
+        """What is done with operands such as these: see Note [Plans].
+
+        Returns the dtype to compute in, the dtype of the result, and whether all operands are arrays of the former.
+        """
         check_some_tensor(cls.short, operands)
         kept = cls.keep.split()
         names = [a.name for a in cls.args if a.is_tensor]
@@ -85,46 +88,51 @@ class Elementwise(Op, kind=True):
         if "float" in cls.result and kind.category < 2:
             kind = get_default_dtype()
         store = kind.to_real().np if "real" in cls.result else kind.np
-        return FLOAT32 if cls.opmath and is_half(kind.np) else kind.np, BOOL if cls.result == "bool" else store
+        compute = FLOAT32 if cls.opmath and is_half(kind.np) else kind.np
+        ready = all(isinstance(x, np.ndarray) and x.dtype == compute for x in operands)
+        return compute, BOOL if cls.result == "bool" else store, ready
 
     @classmethod
     def loop(cls):
-        cpu, ufunc, wrap = cls.cpu, cls.ufunc, cls.result != "bool"
+        cpu, ufunc, kinds, wrap = cls.cpu, cls.ufunc, cls.kinds, cls.result != "bool"
         defaults = tuple(a.default for a in cls.args if not a.is_tensor)
         count = len(cls.args) - len(defaults)
         kept = [a.name in cls.keep.split() for a in cls.args]
         array, large, plans = np.ndarray, blocks.LARGE, {}
 
         def loop(*args, into=None):
-            operands = args[:count]
-            signature = (
-                get_default_dtype(),
-                *[(x.dtype.num, x.ndim == 0) if isinstance(x, array) else x.__class__ for x in operands],
-            )
-            try:
-                compute, store = plans[signature]
-            except KeyError:
-                compute, store = plans[signature] = cls.plan(operands)
-            arrays, shape, even, big = [], None, True, False
-            for i, x in enumerate(operands):
+            operands, key = args[:count], [get_default_dtype()]
+            shape, even, big = None, True, False
+            for x in operands:
                 if isinstance(x, array):
+                    key.append(x.dtype)
+                    key.append(x.ndim)
                     if shape is None:
                         shape = x.shape
                     elif x.shape != shape:
                         even = False
-                    if x.dtype is not compute and not kept[i]:
-                        x = x.astype(compute)
                     big = big or x.nbytes > large
-                elif x is not None:
-                    x = number_as(x, compute, wrap)
-                arrays.append(x)
+                else:
+                    key.append(x.__class__)
+            key = tuple(key)
+            try:
+                compute, store, ready = plans[key]
+            except KeyError:
+                compute, store, ready = plans[key] = cls.plan(operands)
+            arrays = operands
+            if not ready:
+                arrays = [
+                    x if x is None or kept[i] else x.astype(compute, copy=False) if isinstance(x, array)
+                    else number_as(x, compute, wrap)
+                    for i, x in enumerate(operands)
+                ]  # fmt: skip
             if not even:
                 shape = broadcast(*[x.shape for x in arrays if x is not None])
                 big = big or np.prod(shape, dtype=np.int64) * compute.itemsize > large
             if big and all(x is not None for x in arrays):
-                direct = ufunc if (compute == store or store is BOOL) and args[count:] == defaults else None
+                plain = compute.kind in kinds and (compute == store or store is BOOL) and args[count:] == defaults
                 target = into if into is not None and writable(into, arrays, shape, store) else None
-                return blocks.pointwise(cpu, arrays, args[count:], shape, store, direct, target)
+                return blocks.pointwise(cpu, arrays, args[count:], shape, store, ufunc if plain else None, target)
             out = cpu(*arrays, *args[count:])
             if out.dtype is not store:
                 out = out.astype(store)

@@ -6,6 +6,7 @@ from .._C import ufuncs
 from ..dtypes import from_numpy as dtype_of
 from ..dtypes import number_dtype
 from ..errors import cpp_name
+from ._elementwise import number_as
 from ._kinds import Elementwise
 from ._op import Op, conj, ops
 from ._schema import Number
@@ -34,7 +35,7 @@ def scaled(x, scale):
     """``x * scale`` in the dtype of ``x``."""
     if isinstance(scale, complex) and x.dtype.kind != "c":
         raise RuntimeError(f"value cannot be converted to type {cpp_name(dtype_of(x.dtype))} without overflow")
-    return x if scale == 1 else np.multiply(x, np.asarray(scale).astype(x.dtype))
+    return x if scale == 1 else np.multiply(x, number_as(scale, x.dtype, True))
 
 
 class add(Elementwise, operator="+", inplace=True, numbers="input other", ufunc=np.add, kinds="biufcV"):
@@ -166,8 +167,9 @@ class floor_divide(
 
 
 class trunc_divide(
-    Elementwise, function=False, method=False, numbers="input other", only="uif", kernel="div_trunc_cpu", opmath=False
-):
+    Elementwise, name="div", function=False, method=False, numbers="input other", only="uif", kernel="div_trunc_cpu",
+    opmath=False,
+):  # fmt: skip
     """The quotient rounded towards zero; of half precision it is rounded to that first, as in torch."""
 
     def cpu(input, other):
