@@ -1,11 +1,16 @@
-"""New arrays laid out as torch lays them out."""
+"""New arrays laid out as torch lays them out, and the arguments they are made from."""
 
 import numpy as np
 
+from .._C import TensorBase
 from .._factory import number_array
+from ..errors import argument_type
 from ..shape import contiguous_format, contiguous_strides, preserve_format
+from ._call import number
 
-__all__ = ["dims_by_stride", "empty_as", "empty_in", "number_array"]
+__all__ = [
+    "checked_sizes", "dims_by_stride", "empty_as", "empty_in", "empty_of", "number_argument", "number_array", "strided_of",
+]  # fmt: skip
 
 
 def empty_in(shape, kind, memory_format):
@@ -45,3 +50,56 @@ def dims_by_stride(shape, strides):
                 break
             order[below], order[place], place = b, a, below
     return order[::-1]
+
+
+def checked_sizes(name, size):
+    """``size`` if no dim is negative, else torch's error."""
+    for n in size:
+        if n < 0:
+            raise RuntimeError(f"{name}: Dimension size must be non-negative.")
+    return size
+
+
+def empty_of(size, dtype, memory_format=contiguous_format):
+    """An uninitialised array, with torch's errors."""
+    if memory_format is not contiguous_format:
+        if memory_format is preserve_format:
+            raise RuntimeError("unsupported memory format Preserve")
+        return empty_in(size, dtype, memory_format)
+    try:
+        return np.empty(size, dtype)
+    except ValueError:
+        low = min(size, default=0)
+        if low >= 0:
+            raise
+        raise RuntimeError(f"Trying to create tensor with negative dimension {low}: {list(size)}") from None
+
+
+def number_argument(function, name, position, value):
+    """A Python number out of a number or a 0-dim tensor, or torch's TypeError."""
+    if value.__class__ is float or value.__class__ is int:
+        return value
+    if isinstance(value, TensorBase) and value.ndim:
+        raise argument_type(function, name, position, "Number", value)
+    value = number(value)
+    if not isinstance(value, (int, float, complex)):
+        raise argument_type(function, name, position, "Number", value)
+    return value
+
+
+def strided_of(size, stride, dtype):
+    """An uninitialised array with those strides, counted in elements."""
+    size, stride = tuple(size), tuple(stride)
+    if len(size) != len(stride):
+        raise RuntimeError(
+            f"dimensionality of sizes ({len(size)}) must match dimensionality of strides ({len(stride)})"
+        )
+    if min(size, default=0) < 0:
+        raise RuntimeError(f"Trying to create tensor with negative dimension {min(size)}: {list(size)}")
+    if min(stride, default=0) < 0:
+        raise RuntimeError(f"Storage size calculation overflowed with sizes={list(size)} and strides={list(stride)}")
+    if size and stride == contiguous_strides(size):
+        return np.empty(size, dtype)
+    room = 0 if 0 in size else 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
+    step = np.dtype(dtype).itemsize
+    return np.lib.stride_tricks.as_strided(np.empty(room, dtype), size, [s * step for s in stride])

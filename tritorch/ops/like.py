@@ -1,0 +1,138 @@
+"""New tensors after the model of another: ``zeros_like``, ``new_zeros`` and their like."""
+
+import operator
+
+import numpy as np
+
+from .._C import TensorBase
+from .._factory import tensor
+from ..shape import preserve_format
+from ._kinds import Like
+from ._layout import checked_sizes, empty_as, empty_of, number_argument, number_array, strided_of
+from ._op import Op
+from ._schema import DType, Shape, Star
+
+
+class empty_like(Like):
+    """Arbitrary elements in the shape, dtype and layout in memory of ``input``.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.empty_like(tritorch.zeros(2, 3)).shape
+        tritorch.Size([2, 3])
+    """
+
+    def cpu(input, *, memory_format: object = preserve_format, dtype: DType = None):
+        return empty_as(input, dtype, memory_format)
+
+
+class zeros_like(Like):
+    """Zeros in the shape, dtype and layout in memory of ``input``.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.zeros_like(tritorch.tensor([1, 2]))
+        tensor([0, 0])
+    """
+
+    def cpu(input, *, memory_format: object = preserve_format, dtype: DType = None):
+        if input.flags.c_contiguous and memory_format is preserve_format:
+            return np.zeros(input.shape, dtype)
+        out = empty_as(input, dtype, memory_format)
+        out.fill(0)
+        return out
+
+
+class ones_like(Like):
+    """Ones in the shape, dtype and layout in memory of ``input``.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.ones_like(tritorch.tensor([0.5, 2]))
+        tensor([1., 1.])
+    """
+
+    def cpu(input, *, memory_format: object = preserve_format, dtype: DType = None):
+        out = empty_as(input, dtype, memory_format)
+        out.fill(1)
+        return out
+
+
+class full_like(Like):
+    """``fill_value`` in the shape, dtype and layout in memory of ``input``.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.full_like(tritorch.tensor([1, 2]), 7)
+        tensor([7, 7])
+    """
+
+    def cpu(input, fill_value: object, *, memory_format: object = preserve_format, dtype: DType = None):
+        out = empty_as(input, dtype, memory_format)
+        out[...] = number_array(number_argument("full_like", "fill_value", 2, fill_value), dtype)
+        return out
+
+
+class new_empty(Like, function=False, method=True):
+    """Arbitrary elements in that size, in the dtype of the tensor unless given."""
+
+    def cpu(input, size: Shape, *, dtype: DType = None):
+        return empty_of(size, dtype)
+
+
+class new_zeros(Like, function=False, method=True):
+    """Zeros in that size, in the dtype of the tensor unless given."""
+
+    def cpu(input, size: Shape, *, dtype: DType = None):
+        return np.zeros(checked_sizes("zeros", size), dtype)
+
+
+class new_ones(Like, function=False, method=True):
+    """Ones in that size, in the dtype of the tensor unless given."""
+
+    def cpu(input, size: Shape, *, dtype: DType = None):
+        out = empty_of(size, dtype)
+        out.fill(1)
+        return out
+
+
+class new_full(Like, function=False, method=True):
+    """``fill_value`` in that size, in the dtype of the tensor unless given."""
+
+    def cpu(input, size: tuple, fill_value: object, *, dtype: DType = None):
+        out = empty_of(tuple([operator.index(n) for n in size]), dtype)
+        out[...] = number_array(number_argument("new_full", "fill_value", 2, fill_value), dtype)
+        return out
+
+
+class new_empty_strided(Like, function=False, method=True):
+    """Arbitrary elements with that size and stride, in the dtype of the tensor unless given."""
+
+    def cpu(input, size: tuple, stride: tuple, *, dtype: DType = None):
+        return strided_of(size, stride, dtype)
+
+
+class new_tensor(Op, function=False, has_out=False):
+    """A new tensor with a copy of ``data``, in the dtype of the tensor unless given."""
+
+    def eager(
+        input,
+        data: object,
+        *,
+        dtype: object = None,
+        device: object = None,
+        requires_grad: object = False,
+        layout: object = None,
+        pin_memory: object = False,
+    ):
+        kind = input.dtype if dtype is None else dtype
+        return tensor(data, dtype=kind, device=device, requires_grad=requires_grad)
+
+
+class new(Op, function=False, has_out=False):
+    """An uninitialised tensor of that size, or one with that data, in the dtype of the tensor."""
+
+    def eager(input, data: Star, *, device: object = None):
+        if len(data) == 1 and isinstance(data[0], (TensorBase, list, np.ndarray)):
+            return tensor(data[0], dtype=input.dtype, device=device)
+        return input.new_empty(*(data or (0,)))
