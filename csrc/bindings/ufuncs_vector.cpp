@@ -1,15 +1,8 @@
 // The formulas of special/pointwise.h as NumPy ufuncs, in loops that compilers turn into vector code.
+#include "../special/clones.h"
 #include "../special/pointwise.h"
 
 #include "ufuncs.h"
-
-// Compiled for several generations of processors, chosen when the program starts.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
-    !defined(__SANITIZE_THREAD__)
-#define TRITORCH_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define TRITORCH_CLONES
-#endif
 
 namespace tritorch {
 

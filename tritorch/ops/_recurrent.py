@@ -5,15 +5,15 @@ Note [Rows of time steps]: the sequences of a batch are rows of one matrix, all 
 which stand last, end. A state has a row for each sequence; a step reads and writes the first of them, so that the rows
 of a sequence that has ended, or has not begun when time runs backwards, stay as they are.
 
-In the backward loops only what depends on the step before is computed step by step; the rest are factors that are
-computed for all steps at once, beforehand.
+In the backward loops only what depends on the step before is computed step by step; the rest is computed for all steps
+at once, before or afterwards. An LSTM's gates are one pass in C.
 """
 
 from itertools import accumulate
 
 import numpy as np
 
-from .._C import ufuncs
+from .._C import lstm_step, lstm_step_backward, ufuncs
 
 
 def in_time(sizes, reverse):
@@ -40,56 +40,37 @@ def _gates(array, size):
 
 def lstm(x, hidden, cell, w_hh, w_hr, sizes, reverse):
     """(outputs, last hidden, last cell, gates, cells); gates are i, f, g, o after their functions."""
-    hidden, cell, size = hidden.copy(), cell.copy(), cell.shape[1]
-    gates, cells = np.empty_like(x), np.empty((len(x), size), x.dtype)
+    x, hidden, cell = np.ascontiguousarray(x), hidden.copy(), cell.copy()
+    gates, cells = np.empty_like(x), np.empty((len(x), cell.shape[1]), x.dtype)
     output = np.empty((len(x), hidden.shape[1]), x.dtype)
     w_hh = np.ascontiguousarray(w_hh.T)  # copied once, so that every step's product reads rows
+    exposed = output if w_hr is None else np.empty_like(cells)
     for rows, count in in_time(sizes, reverse):
-        gate, c = gates[rows], cells[rows]
-        np.matmul(hidden[:count], w_hh, out=gate)
-        gate += x[rows]
-        i, f, g, o = gate[:, :size], gate[:, size : 2 * size], gate[:, 2 * size : 3 * size], gate[:, 3 * size :]
-        ufuncs.sigmoid(gate[:, : 2 * size], out=gate[:, : 2 * size])
-        np.tanh(g, out=g)
-        ufuncs.sigmoid(o, out=o)
-        np.multiply(f, cell[:count], out=c)
-        c += i * g
-        cell[:count] = c
-        h, exposed = output[rows], np.tanh(c)
-        if w_hr is None:
-            np.multiply(exposed, o, out=h)
-        else:
-            np.matmul(exposed * o, w_hr.T, out=h)
-        hidden[:count] = h
+        np.matmul(hidden[:count], w_hh, out=gates[rows])
+        lstm_step(gates[rows], x[rows], cell[:count], cells[rows], exposed[rows])
+        if w_hr is not None:
+            np.matmul(exposed[rows], w_hr.T, out=output[rows])
+        hidden[:count] = output[rows]
     return output, hidden, cell, gates, cells
 
 
 def lstm_backward(grads, hidden, cell, w_hh, w_hr, output, gates, cells, sizes, reverse):
     """The gradients of x, hidden, cell, w_hh and w_hr (empty if there is none)."""
     grad_output, d_hidden, d_cell = grads[0], grads[1].copy(), grads[2].copy()
-    size = cell.shape[1]
-    i, f, g, o = (gates[:, k * size : (k + 1) * size] for k in range(4))
-    exposed = np.tanh(cells)
-    d_x = np.empty_like(gates)  # at first the factors
-    factors = _gates(d_x, size)
-    factors[:, 0] = g * i * (1 - i)
-    factors[:, 1] = before(cells, cell, sizes, reverse) * f * (1 - f)
-    factors[:, 2] = i * (1 - g * g)
-    factors[:, 3] = exposed * o * (1 - o)
-    to_cell = o * (1 - exposed * exposed)
-    d_w_hr = np.zeros((0,) if w_hr is None else w_hr.shape, d_x.dtype)
+    d_x, cells_before = np.empty_like(gates), before(cells, cell, sizes, reverse)
+    d_exposed = None if w_hr is None else np.empty_like(output)
     for rows, count in reversed(in_time(sizes, reverse)):
-        d_h, d_c, d_gate = d_hidden[:count], d_cell[:count], factors[rows]
+        d_h = d_hidden[:count]
         d_h += grad_output[rows]
         d_out = d_h
         if w_hr is not None:
-            d_w_hr += d_h.T @ (o[rows] * exposed[rows])
+            d_exposed[rows] = d_h
             d_out = d_h @ w_hr
-        d_c += d_out * to_cell[rows]
-        d_gate[:, :3] *= d_c[:, None]
-        d_gate[:, 3] *= d_out
-        d_c *= f[rows]
+        lstm_step_backward(d_x[rows], gates[rows], cells[rows], cells_before[rows], d_out, d_cell[:count])
         np.matmul(d_x[rows], w_hh, out=d_h)
+    d_w_hr = np.zeros(0, d_x.dtype)
+    if w_hr is not None:
+        d_w_hr = d_exposed.T @ (gates[:, 3 * cell.shape[1] :] * np.tanh(cells))
     return d_x, d_hidden, d_cell, d_x.T @ before(output, hidden, sizes, reverse), d_w_hr
 
 
