@@ -58,7 +58,7 @@ PyObject* call(PyObject* self, PyObject* args, PyObject* kwargs) {
     PyObject* name = has_no_hooks(self) ? forward_name : call_name;
     if (PyErr_Occurred()) return nullptr;
     const Ref function = Ref::steal(PyObject_GetAttr(self, name));
-    return function ? PyObject_Call(function.get(), args, kwargs) : nullptr;
+    return function ? unless_killed([&] { return PyObject_Call(function.get(), args, kwargs); }) : nullptr;
 }
 
 // quicken_module(cls, getattr, call): puts the slots into a class, each if it is asked for.
