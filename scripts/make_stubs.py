@@ -73,6 +73,12 @@ def origin(module: ModuleType, name: str, value: object) -> str | None:
     return None
 
 
+def is_foreign(value: object) -> bool:
+    """Whether a function or class is another package's, imported for use."""
+    home = getattr(value, "__module__", None)
+    return isinstance(home, str) and home.split(".")[0] != "tritorch"
+
+
 def relative(module: ModuleType, home: str) -> str:
     ups = len(module.__name__.split(".")) - 1
     return "." * ups + home.removeprefix("tritorch.")
@@ -84,7 +90,7 @@ def window_stub(module: ModuleType) -> str:
     imports, body = [], []
     forms = operator_of()
     for name, value in sorted(vars(module).items()):
-        if name.startswith("_") or name in ("Tensor", "dtype"):
+        if name.startswith("_") or name in ("Tensor", "dtype") or is_foreign(value):
             continue
         if inspect.isfunction(value) and (value in forms or value.__module__ == module.__name__):
             body.append(function_stub(name, value, results))
