@@ -244,7 +244,8 @@ class nonzero(Op):
     def eager(input, *, as_tuple: object = False):
         array = input._array
         if as_tuple:
-            return tuple([_C.wrap(x) for x in (array if array.ndim else array.reshape(1)).nonzero()])
+            found = (array if array.ndim else array.reshape(1)).nonzero()
+            return tuple([_C.wrap(np.ascontiguousarray(x)) for x in found])
         found, count = _nonzero(array)
         return _C.wrap(np.array(found, np.int64).reshape(array.ndim, count).T)
 
