@@ -10,9 +10,6 @@ from typing import Any
 import numpy as np
 
 from ... import _api as tt
-from ..._C import wrap
-from ...runtime import shared_memory
-from .worker import get_worker_info
 
 np_str_obj_array_pattern = re.compile(r"[SaUO]")
 default_collate_err_msg_format = (
@@ -107,15 +104,8 @@ def collate(batch: Sequence, *, collate_fn_map: dict | None = None) -> Any:
 
 
 def collate_tensor_fn(batch: Sequence, *, collate_fn_map: dict | None = None) -> Any:
-    """Stacks tensors; in a worker, straight into shared memory."""
-    elem = batch[0]
-    if get_worker_info() is None or any(
-        tensor.shape != elem.shape or tensor.dtype != elem.dtype or tensor.requires_grad for tensor in batch
-    ):
-        return tt.stack(list(batch), 0)
-    out = shared_memory.empty((len(batch), *elem.shape), elem._array.dtype)
-    np.stack([tensor._array for tensor in batch], out=out)
-    return wrap(out)
+    """Stacks tensors."""
+    return tt.stack(list(batch), 0)
 
 
 def collate_numpy_array_fn(batch: Sequence, *, collate_fn_map: dict | None = None) -> Any:
