@@ -62,9 +62,6 @@ def watchdog():
     faulthandler.cancel_dump_traceback_later()
 
 
-# -- row 15: deep graphs ---------------------------------------------------------------------------------
-
-
 DEEP = """
 import resource, threading, time
 import tritorch as torch
@@ -155,9 +152,6 @@ def test_fan_in(figure):
     figure("fan-in of 1e4 [s]", time.process_time() - start)
     assert x.grad.tolist() == [10_000.0] * 4
     del total
-
-
-# -- row 16: faults --------------------------------------------------------------------------------------
 
 
 class Fault(Exception):
@@ -318,9 +312,6 @@ def test_an_interrupt_stops_a_long_backward(figure, watchdog):
     assert x.grad.tolist() == [2.0] * 4
 
 
-# -- row 17: threads -------------------------------------------------------------------------------------
-
-
 def test_sixteen_threads(figure, watchdog):
     shared = leaf()
     root = (shared * shared).sum()
@@ -367,9 +358,6 @@ def test_sixteen_threads(figure, watchdog):
     assert shared.grad.tolist() == [2.0 * 16 * 40] * 4
 
 
-# -- row 18: exits ---------------------------------------------------------------------------------------
-
-
 EXIT = """
 import random, sys, threading, time
 import tritorch as torch
@@ -411,9 +399,6 @@ def test_exits_while_threads_are_in_backward(figure):
     figure("exits with code 0", 50)
 
 
-# -- row 19: forks ---------------------------------------------------------------------------------------
-
-
 def child_of(body, patience=20.0):
     """The exit status of a forked child that runs ``body``; a child that hangs is killed and fails the test."""
     child = os.fork()
@@ -436,8 +421,7 @@ def child_of(body, patience=20.0):
 
 def train():
     x = leaf()
-    y = (x * x).sum()
-    y.backward()
+    (x * x).sum().backward()
     assert x.grad.tolist() == [2.0] * 4
 
 
@@ -463,9 +447,8 @@ def test_forks(figure):
 
 
 def test_fork_inside_backward():
-    x = leaf()
+    x, statuses = leaf(), []
     y = x * 2
-    statuses = []
 
     def hook(grad):
         with torch.enable_grad():
@@ -475,9 +458,6 @@ def test_fork_inside_backward():
     (y * 1).sum().backward()
     assert statuses == [0]
     assert x.grad.tolist() == [2.0] * 4
-
-
-# -- row 31, here for the graph alone --------------------------------------------------------------------
 
 
 def test_graphs_leave_no_memory_behind(figure):

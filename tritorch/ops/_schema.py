@@ -73,6 +73,7 @@ def parse(function):
     """The arguments of a slot, in order.
 
     Example:
+        >>> from tritorch.ops._schema import parse
         >>> def cpu(input, *, alpha: "float" = 1): ...
         >>> [(a.name, a.role) for a in parse(cpu)]
         [('input', 'tensor'), ('alpha', 'number')]

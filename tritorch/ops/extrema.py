@@ -9,6 +9,8 @@ from ._schema import Dim, Dims
 
 
 def _refuse_empty(name, array, dims):
+    if array.size == 0 and len(dims) == array.ndim > 1:
+        raise empty_reduction(name)
     for d in dims:
         if array.ndim and array.shape[d] == 0:
             raise IndexError(f"{name}(): Expected reduction dim {d} to have non-zero size.")
