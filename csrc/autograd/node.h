@@ -69,7 +69,6 @@ class Node {
     }
     const SmallVector<Edge, 2>& edges() const noexcept { return edges_; }
     std::uint32_t inputs() const noexcept { return inputs_; }
-    void set_inputs(std::uint32_t inputs) noexcept { inputs_ = inputs; }
 
     // Nodes made later in a thread have the higher number and run first.
     std::uint64_t sequence() const noexcept { return sequence_; }

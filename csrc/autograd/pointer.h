@@ -38,7 +38,6 @@ class Pointer {
     T* operator->() const noexcept { return object_; }
     T& operator*() const noexcept { return *object_; }
     explicit operator bool() const noexcept { return object_ != nullptr; }
-    bool operator==(const Pointer& other) const noexcept { return object_ == other.object_; }
 
     // Gives the count away.
     T* detach() noexcept { return std::exchange(object_, nullptr); }
