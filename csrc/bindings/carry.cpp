@@ -27,11 +27,9 @@ void CarriedError::restore() const noexcept {
 void restore_current_exception() noexcept {
     try {
         throw;
-    } catch (const CarriedError& error) { error.restore(); } catch (const PythonError&) {
-        // set already
-    } catch (const std::bad_alloc&) { PyErr_NoMemory(); } catch (const std::exception& error) {
-        PyErr_SetString(PyExc_RuntimeError, error.what());
-    }
+    } catch (const CarriedError& error) { error.restore(); } catch (const std::bad_alloc&) {
+        PyErr_NoMemory();
+    } catch (const std::exception& error) { PyErr_SetString(PyExc_RuntimeError, error.what()); }
 }
 
 Ref call_with(PyObject* function, PyObject** args, std::size_t count) {

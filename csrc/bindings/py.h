@@ -75,9 +75,6 @@ class WithoutGil {
     PyThreadState* state_;
 };
 
-// A Python exception that is already set, on its way through C++ code.
-struct PythonError {};
-
 // The pointer that PyMethodDef wants, from a function with any of the calling conventions.
 template <class Function>
 PyCFunction method(Function* function) {
