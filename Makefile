@@ -45,7 +45,7 @@ demo: $(VENV)/.built $(VENV)/.has-demo ## train a small network on real handwrit
 	@$(PY) -m examples.digits $(ARGS)
 
 test: $(VENV)/.built $(VENV)/.has-test $(VENV)/.has-demo $(VENV)/.has-examples ## run every test; ARGS="-k name" for some
-	@$(PY) -m pytest -n $(JOBS) $(ARGS)
+	@OPENBLAS_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) $(ARGS)  # a process a core: BLAS must not add threads of its own
 
 lint: $(VENV)/.built $(VENV)/.has-test $(VENV)/.has-dev ## ruff, pyright, clang-format
 	@$(VENV)/bin/ruff check .
