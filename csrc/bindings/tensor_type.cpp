@@ -276,6 +276,26 @@ PyObject* python_forget(PyObject*, PyObject* tensor) {
     Py_RETURN_NONE;
 }
 
+// The in-place form of a view operator: `tensor` becomes the window that `view` of it is, with its history. What
+// it is a view of stays.
+PyObject* python_become(PyObject*, PyObject* const* args, Py_ssize_t count) {
+    if (count != 2) return PyErr_Format(PyExc_TypeError, "become(tensor, view)");
+    if (!expect_tensor(args[0], "become") || !expect_tensor(args[1], "become")) return nullptr;
+    TensorObject *self = as_tensor(args[0]), *view = as_tensor(args[1]);
+    std::swap(self->array, view->array);
+    if (view->meta && (view->meta->grad_fn || view_meta(self))) {
+        AutogradMeta& meta = ensure_meta(self);
+        std::swap(meta.grad_fn, view->meta->grad_fn);
+        meta.output_nr = view->meta->output_nr;
+        self->requires_grad = bool(meta.grad_fn);
+        if (view_meta(self) && view_meta(view)) {
+            std::swap(meta.view.view_fn, view->meta->view.view_fn);
+            meta.view.attr_version = view->meta->view.attr_version;
+        }
+    }
+    Py_RETURN_NONE;
+}
+
 PyObject* python_alias_data(PyObject*, PyObject* tensor) {
     return expect_tensor(tensor, "data") ? alias_data(as_tensor(tensor)) : nullptr;
 }
@@ -330,6 +350,8 @@ PyMethodDef functions[] = {
      "views(base, arrays)\n\nA tuple of views of `base`, the several outputs of one operator: they may not "
      "be written "
      "in place under grad mode."},
+    {"become", method(python_become), METH_FASTCALL,
+     "become(tensor, view)\n\nThe tensor becomes the window that a view of it is: transpose_, squeeze_ and their like."},
     {"forget", python_forget, METH_O,
      "forget(tensor)\n\nMakes it a constant: without history, and no gradient is asked for."},
     {"view", method(python_view), METH_FASTCALL,

@@ -86,6 +86,19 @@ def test_turned_in_place():
     assert x.squeeze_(0).transpose_(0, 1).shape == (2, 3)
 
 
+@pytest.mark.parametrize("of_a_view", [False, True])
+def test_turning_in_place_is_recorded(of_a_view):
+    x = tritorch.arange(6.0).reshape(1, 2, 3).requires_grad_()
+    y = x * 2
+    part = y[:, :, 1:] if of_a_view else y
+    version = part._version
+    part.squeeze_(0).t_()
+    assert part._version == version + 2
+    (part * tritorch.arange(part.numel()).reshape(part.shape)).sum().backward()
+    expected = [[0, 0, 4], [0, 2, 6]] if of_a_view else [[0, 4, 8], [2, 6, 10]]
+    assert x.grad[0].tolist() == expected
+
+
 def test_expanded_memory_is_not_written():
     with pytest.raises(RuntimeError, match="more than one element of the written-to tensor"):
         tritorch.zeros(1).expand(3)[...] = 1

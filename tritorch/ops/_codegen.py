@@ -86,6 +86,12 @@ def _compile(title, name, lines, scope):
     return made[name]
 
 
+FROM_C = """
+    fast1 fast2 fast_into run wrap view become views bump plain_size arrays_of needs_grad record record_inplace
+    check_inplace
+""".split()
+
+
 @functools.cache
 def _scope(cls):
     """The globals of an operator's forms."""
@@ -96,21 +102,8 @@ def _scope(cls):
         "LOOP_": cls.__dict__["cpu_"].__func__ if "cpu_" in cls.__dict__ else None,
         "CALL": cls.call,
         "CALL_": cls.call_,
-        "fast1": _C.fast1,
-        "fast2": _C.fast2,
-        "fast_into": _C.fast_into,
         "LEAN": cls.lean,
-        "run": _C.run,
-        "wrap": _C.wrap,
-        "view": _C.view,
-        "views": _C.views,
-        "bump": _C.bump,
-        "plain_size": _C.plain_size,
-        "arrays_of": _C.arrays_of,
-        "needs_grad": _C.needs_grad,
-        "record": _C.record,
-        "record_inplace": _C.record_inplace,
-        "check_inplace": _C.check_inplace,
+        **{name: getattr(_C, name) for name in FROM_C},
         **{name: getattr(_call, name) for name in _call.__all__},
         **{f"_{a.name}": a.default for a in cls.public_args() if a.default is not MISSING},
     }
@@ -312,6 +305,10 @@ def _inplace(cls):
         call = f"LOOP({', '.join(f'{a.name}={a.name}' if a.keyword_only else a.name for a in cls.args)})"
         return [*lines, *_bind_eager(cls), f"    return assign_tensor({first}, {call}, {name!r})"]
     lines += [*_fast(cls, "inplace"), *_bind(cls), *_check(cls)]
+    if cls.rebinds:  # nothing is written: it becomes another window
+        args = ", ".join(a.name for a in cls.args)
+        lines += [f"    check_inplace({first}, needs_grad({first}))", f"    bump({first})"]
+        return [*lines, f"    become({first}, CALL({args}))", f"    return {first}"]
     own = "cpu_" in cls.__dict__  # writes the array itself
     if cls.derivatives:
         targets = ", ".join(_targets(cls))
@@ -326,8 +323,6 @@ def _inplace(cls):
         lines.append(f"    check_inplace({first})")
     if own:
         lines += [f"    refuse_overlap(a_{first})", _run(cls)[0].replace("LOOP", "LOOP_"), f"    bump({first})"]
-    elif cls.rebinds:
-        lines += [*_run(cls), f"    {first}._array = r"]
     else:
         into = f", into=a_{first})" if getattr(cls.loop(), "takes_into", False) else ")"
         lines += [_run(cls)[0][:-1] + into, f"    assign({first}, r, {name!r})"]
