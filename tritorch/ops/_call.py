@@ -149,15 +149,15 @@ def assign(target, value, name):
     """Writes the array ``value`` into ``target``; bumps its version."""
     array = target._array
     if value is not array:
-        given = np.shape(value)
+        given = value.shape
         if given != array.shape and broadcast(given, array.shape) != array.shape:
             raise output_shape(array.shape, broadcast(given, array.shape))
-        if value.dtype != array.dtype:
+        if value.dtype is not array.dtype and value.dtype != array.dtype:
             source, goal = dtype_of(value.dtype), dtype_of(array.dtype)
             if not can_cast(source, goal):
                 raise cant_cast(source, goal)
         refuse_overlap(array)
-        np.copyto(array, value, casting="unsafe")
+        array[...] = value
     _C.bump(target)
     return target
 
