@@ -1,6 +1,7 @@
 // The few things that operators do to whole arrays at every call, without NumPy's search for what was meant.
 #include "numpy.h"
 #include "tensor.h"
+#include "turned.h"
 
 #include <algorithm>
 
@@ -33,7 +34,9 @@ PyObject* new_array(PyObject*, PyObject* const* args, Py_ssize_t count) {
 PyObject* copy_into(PyObject*, PyObject* const* args, Py_ssize_t count) {
     if (count != 2 || !PyArray_Check(args[0]) || !PyArray_Check(args[1]))
         return wrong_arguments("copy_into(target, source)");
-    if (PyArray_CopyInto(as_array(args[0]), as_array(args[1])) < 0) return nullptr;
+    if (!copy_turned(as_array(args[0]), as_array(args[1])) &&
+        PyArray_CopyInto(as_array(args[0]), as_array(args[1])) < 0)
+        return nullptr;
     Py_RETURN_NONE;
 }
 

@@ -23,7 +23,7 @@ class clone(Op, has_out=False, opmath=False):
         if memory_format is preserve_format and input.flags.c_contiguous:
             return input.copy()
         out = empty_as(input, input.dtype, memory_format)
-        out[...] = input
+        copy_into(out, input)
         return out
 
     def d_input(grad):

@@ -82,6 +82,9 @@ class index_add(Op, inplace=True):
         _add(out, dim, index, source, alpha)
         return out
 
+    def cpu_(input, dim, index, source, alpha):
+        _add(input, dim, index, source, alpha)
+
     def d_input(grad):
         return grad
 
