@@ -28,8 +28,15 @@ def _new_mask(rows, columns, diagonal, lower):
     return across <= diagonal if lower else across >= diagonal
 
 
+ZERO = np.zeros((), np.int8)
 SMALL = 1 << 14  # elements of a mask worth keeping
 _kept_mask = functools.lru_cache(64)(_new_mask)
+
+
+def _cleared(array, mask):
+    out = array.copy()
+    np.copyto(out, ZERO, where=mask, casting="unsafe")
+    return out
 
 
 class tril(Op, inplace=True, opmath=False):
@@ -50,7 +57,7 @@ class tril(Op, inplace=True, opmath=False):
             raise RuntimeError("tril: input tensor must have at least 2 dimensions")
 
     def cpu(input, diagonal: int = 0):
-        return np.where(_mask(input.shape, diagonal, True), input, np.zeros((), input.dtype))
+        return _cleared(input, _mask(input.shape, diagonal + 1, False))
 
     def d_input(grad, diagonal):
         return grad.tril(diagonal)
@@ -74,7 +81,7 @@ class triu(Op, inplace=True, opmath=False):
             raise RuntimeError("triu: input tensor must have at least 2 dimensions")
 
     def cpu(input, diagonal: int = 0):
-        return np.where(_mask(input.shape, diagonal, False), input, np.zeros((), input.dtype))
+        return _cleared(input, _mask(input.shape, diagonal - 1, True))
 
     def d_input(grad, diagonal):
         return grad.triu(diagonal)
