@@ -36,7 +36,7 @@ _ROOMS = (
 _FROM_ROOMS = {  # names of the window that live in a room
     "load": "serialization", "save": "serialization", "autocast": "amp", "get_autocast_dtype": "amp",
     "is_autocast_cache_enabled": "amp", "is_autocast_enabled": "amp", "set_autocast_cache_enabled": "amp",
-    "set_autocast_dtype": "amp", "set_autocast_enabled": "amp",
+    "set_autocast_dtype": "amp", "set_autocast_enabled": "amp", "vmap": "func",
 }  # fmt: skip
 
 

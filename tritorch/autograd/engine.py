@@ -189,6 +189,22 @@ def grad(
     return dict(zip(inputs, result, strict=True)) if isinstance(inputs, dict) else result
 
 
+def grad_where_any(
+    outputs: Sequence[Any],
+    inputs: Sequence[Tensor],
+    vectors: Sequence[Tensor | None] | None,
+    create_graph: bool,
+    retain_graph: bool | None = None,
+) -> tuple:
+    """As :func:`grad`, for outputs that may depend on nothing or be None: such give None."""
+    given = (None,) * len(outputs) if vectors is None else vectors
+    roots = [(o, v) for o, v in zip(outputs, given, strict=True) if o is not None and o.requires_grad]
+    if not roots:
+        return (None,) * len(inputs)
+    options = {"create_graph": create_graph, "retain_graph": retain_graph, "allow_unused": True}
+    return grad([o for o, _ in roots], inputs, [v for _, v in roots], **options)
+
+
 def _zeros_for(x: Any, requires_grad: bool) -> Tensor:
     if isinstance(x, GradientEdge):
         raise RuntimeError("materialize_grads cannot be used when the given input is a GradientEdge")

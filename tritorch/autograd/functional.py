@@ -4,11 +4,11 @@ Products from the right (``jvp``, ``hvp``) use the double-backward trick: backwa
 the outputs, u -> u J, so its own derivative by u, multiplied by v, is J v.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from .. import _api as tt
-from .engine import grad
+from .engine import grad_where_any
 from .grad_mode import enable_grad, is_grad_enabled, set_grad_enabled
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
@@ -35,7 +35,7 @@ def vjp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, 
         call = _Call("vjp", func, inputs, create_graph, strict)
         vector = call.vector(v, call.outputs, call.many_outputs, "returns a single Tensor")
     with set_grad_enabled(create_graph or is_grad_enabled()):
-        product = _grads(call.outputs, call.inputs, vector, create_graph=create_graph)
+        product = grad_where_any(call.outputs, call.inputs, vector, create_graph=create_graph)
         product = call.filled(product, call.inputs, _INDEPENDENT_OUTPUT)
     return call.result(product, call.many_inputs)
 
@@ -58,9 +58,9 @@ def jvp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, 
         call = _Call("jvp", func, inputs, create_graph, strict)
         vector = call.vector(v, call.inputs, call.many_inputs, "takes a single Tensor")
         u = tuple([tt.zeros_like(o, requires_grad=True) for o in call.outputs])
-        backward = _grads(call.outputs, call.inputs, u, create_graph=True)
+        backward = grad_where_any(call.outputs, call.inputs, u, create_graph=True)
         call.check_depends(backward, "The gradient with respect to input {} is independent of the inputs")
-        product = _grads(backward, u, vector, create_graph=create_graph)
+        product = grad_where_any(backward, u, vector, create_graph=create_graph)
         product = call.filled(product, call.outputs, _INDEPENDENT_OUTPUT)
     return call.result(product, call.many_outputs)
 
@@ -104,7 +104,7 @@ def _jacobian_of(call: "_Call", index: int, output: Any) -> tuple:
     rows: list[tuple] = []
     flat = output.reshape(-1)
     for element in range(output.numel()):
-        row = _grads((flat[element],), call.inputs, None, create_graph=call.create_graph, retain_graph=True)
+        row = grad_where_any((flat[element],), call.inputs, None, create_graph=call.create_graph, retain_graph=True)
         rows.append(call.filled(row, call.inputs, text))
     if not rows:
         return tuple([x.new_zeros(output.shape + x.shape) for x in call.inputs])
@@ -178,7 +178,7 @@ def vhp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, 
     with enable_grad():
         call, vector, gradient = _gradient_of_value("vhp", func, inputs, v, create_graph, strict)
     with set_grad_enabled(create_graph or is_grad_enabled()):
-        product = _grads(gradient, call.inputs, vector, create_graph=create_graph)
+        product = grad_where_any(gradient, call.inputs, vector, create_graph=create_graph)
         product = call.filled(product, call.inputs, _INDEPENDENT_JACOBIAN)
     return call.result(product, call.many_inputs)
 
@@ -198,8 +198,8 @@ def hvp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, 
     with enable_grad():
         call, vector, gradient = _gradient_of_value("hvp", func, inputs, v, create_graph, strict)
         u = tuple([tt.zeros_like(x, requires_grad=True) for x in call.inputs])
-        backward = _grads(gradient, call.inputs, u, create_graph=True)
-        product = _grads(backward, u, vector, create_graph=create_graph)
+        backward = grad_where_any(gradient, call.inputs, u, create_graph=True)
+        product = grad_where_any(backward, u, vector, create_graph=create_graph)
         product = call.filled(product, call.inputs, _INDEPENDENT_JACOBIAN)
     return call.result(product, call.many_inputs)
 
@@ -208,7 +208,7 @@ def _gradient_of_value(name: str, func: Callable, inputs: Any, v: Any, create_gr
     call = _Call(name, func, inputs, create_graph, strict)
     _one_value(call.outputs if call.many_outputs else call.outputs[0], name)
     vector = call.vector(v, call.inputs, call.many_inputs, "takes a single Tensor")
-    gradient = _grads(call.outputs, call.inputs, None, create_graph=True)
+    gradient = grad_where_any(call.outputs, call.inputs, None, create_graph=True)
     call.check_depends(gradient, _INDEPENDENT_JACOBIAN)
     return call, vector, gradient
 
@@ -307,21 +307,3 @@ def _one_value(output: Any, name: str) -> Any:
     if output.numel() != 1:
         raise RuntimeError(f"The Tensor returned by the function given to {name} should contain a single element")
     return output
-
-
-def _grads(
-    outputs: Sequence, inputs: tuple, vector: tuple | None, create_graph: bool, retain_graph: bool | None = None
-) -> tuple:
-    """``grad``, of those outputs that depend on anything at all."""
-    vectors = (None,) * len(outputs) if vector is None else vector
-    roots = [(o, v) for o, v in zip(outputs, vectors, strict=True) if o is not None and o.requires_grad]
-    if not roots:
-        return (None,) * len(inputs)
-    return grad(
-        [o for o, _ in roots],
-        inputs,
-        [v for _, v in roots],
-        allow_unused=True,
-        create_graph=create_graph,
-        retain_graph=retain_graph,
-    )
