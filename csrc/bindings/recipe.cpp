@@ -29,8 +29,8 @@ std::unique_ptr<Recipe> Recipe::parse(PyObject* op_backward, PyObject* saved) {
             entry.what = What::out;
         } else if (what == "value" && argument) {
             entry.value = Ref::share(argument);
-        } else if ((what == "input" || what == "shape") && argument) {
-            entry.what = what == "input" ? What::input : What::shape;
+        } else if ((what == "input" || what == "shape" || what == "argument") && argument) {
+            entry.what = what == "input" ? What::input : what == "shape" ? What::shape : What::argument;
             entry.input = static_cast<int>(PyLong_AsLong(argument));
             if (PyErr_Occurred()) return nullptr;
             if (entry.input < 0 || entry.input > 1) {
@@ -46,7 +46,8 @@ std::unique_ptr<Recipe> Recipe::parse(PyObject* op_backward, PyObject* saved) {
     return recipe;
 }
 
-Ref Recipe::value_of(const Saved& saved, PyObject* out, PyObject* const* inputs, unsigned needed) const {
+Ref Recipe::value_of(const Saved& saved, PyObject* out, PyObject* const* inputs, PyObject* const* arguments,
+                     unsigned needed) const {
     if (saved.users && !(saved.users & needed)) return Ref::share(Py_None);
     switch (saved.what) {
         case What::input: return Ref::share(inputs[saved.input]);
@@ -54,12 +55,13 @@ Ref Recipe::value_of(const Saved& saved, PyObject* out, PyObject* const* inputs,
             return Ref::steal(is_tensor(inputs[saved.input]) ? shape_of(as_tensor(inputs[saved.input])->array)
                                                              : PyTuple_New(0));
         case What::out: return Ref::share(out);
+        case What::argument: return Ref::share(arguments[saved.input]);
         case What::value: break;
     }
     return saved.value;
 }
 
-int Recipe::record(PyObject* out, PyObject* const* inputs, int count) const {
+int Recipe::record(PyObject* out, PyObject* const* inputs, int count, PyObject* const* arguments) const {
     unsigned needed = 0;
     for (int i = 0; i < count; ++i)
         if (is_tensor(inputs[i]) && requires_grad_of(as_tensor(inputs[i]))) needed |= 1u << i;
@@ -69,7 +71,7 @@ int Recipe::record(PyObject* out, PyObject* const* inputs, int count) const {
     if (!from || !kept) return -1;
     for (int i = 0; i < count; ++i) PyTuple_SET_ITEM(from.get(), i, Py_NewRef(inputs[i]));
     for (size_t i = 0; i < saved_.size(); ++i) {
-        Ref value = value_of(saved_[i], out, inputs, needed);
+        Ref value = value_of(saved_[i], out, inputs, arguments, needed);
         if (!value) return -1;
         PyTuple_SET_ITEM(kept.get(), static_cast<Py_ssize_t>(i), value.release());
     }
