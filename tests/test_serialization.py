@@ -88,7 +88,7 @@ def test_every_type(name, shape):
         np.asfortranarray(np.arange(6).reshape(2, 3)), np.zeros((0, 2)), np.arange(4, dtype=np.uint16),
         np.array([1 + 2j]), {"a": [{"b": (1, [2])}]},
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,  # the repr of a set is another in every process
 )  # fmt: skip
 def test_every_kind_of_object(obj):
     assert same(round_trip(obj), obj)
