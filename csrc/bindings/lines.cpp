@@ -1,4 +1,5 @@
-// What goes along the lines of an array: extremes with their places, running sums and products. See csrc/reduce.
+// What goes along the lines of an array: extremes with their places, running sums and products. See
+// csrc/reduce.
 #include "../reduce/scan.h"
 
 #include "context.h"
@@ -23,7 +24,8 @@ bool is_extremes_call(PyObject* array, long dim) {
 PyObject* extremes(PyObject*, PyObject* args) {
     PyObject* object;
     int dim, keepdim, largest, with_values, threads;
-    if (!PyArg_ParseTuple(args, "Oipppi:extremes", &object, &dim, &keepdim, &largest, &with_values, &threads) ||
+    if (!PyArg_ParseTuple(args, "Oipppi:extremes", &object, &dim, &keepdim, &largest, &with_values,
+                          &threads) ||
         !is_extremes_call(object, dim))
         return nullptr;
     const reduce::Type type = reduce_type_of(as_array(object));
@@ -39,7 +41,8 @@ PyObject* extremes(PyObject*, PyObject* args) {
     for (int d = 0; d < PyArray_NDIM(in); ++d)
         if (d != dim || keepdim) shape[ndim++] = d == dim ? 1 : PyArray_DIM(in, d);
     const Ref indices = Ref::steal(PyArray_SimpleNew(ndim, shape, NPY_INT64));
-    const Ref values = Ref::steal(with_values ? PyArray_SimpleNew(ndim, shape, PyArray_TYPE(in)) : Py_NewRef(Py_None));
+    const Ref values =
+        Ref::steal(with_values ? PyArray_SimpleNew(ndim, shape, PyArray_TYPE(in)) : Py_NewRef(Py_None));
     if (!indices || !values) return nullptr;
     char* to = with_values ? PyArray_BYTES(as_array(values.get())) : nullptr;
     auto* places = static_cast<std::int64_t*>(PyArray_DATA(as_array(indices.get())));
@@ -64,21 +67,24 @@ PyObject* scan(PyObject*, PyObject* args) {
     Ref out = Ref::steal(PyArray_SimpleNew(PyArray_NDIM(in), PyArray_DIMS(in), PyArray_TYPE(in)));
     if (!out) return nullptr;
     const bool done = without_gil_if(PyArray_SIZE(in) >= worth_releasing, [&] {
-        return !PyArray_SIZE(in) || reduce::scan(products, type, PyArray_BYTES(in), PyArray_BYTES(as_array(out.get())),
-                                                 lines_of(in, dim), threads);
+        return !PyArray_SIZE(in) ||
+               reduce::scan(products, type, PyArray_BYTES(in), PyArray_BYTES(as_array(out.get())),
+                            lines_of(in, dim), threads);
     });
     if (!done) Py_RETURN_NONE;
     return out.release();
 }
 
-PyMethodDef functions[] = {
-    {"extremes", extremes, METH_VARARGS,
-     "extremes(array, dim, keepdim, largest, with_values, threads)\n\n(values, indices), or the indices, of the largest or "
-     "smallest of each line along dim: the first of equals, NaN before all. None where there is no loop for the dtype."},
-    {"scan", scan, METH_VARARGS,
-     "scan(array, dim, products, threads)\n\nThe running sums or products along dim, of int64, float32 and float64; of "
-     "others None."},
-    {nullptr}};
+PyMethodDef functions[] = {{"extremes", extremes, METH_VARARGS,
+                            "extremes(array, dim, keepdim, largest, with_values, threads)\n\n(values, "
+                            "indices), or the indices, of the largest or "
+                            "smallest of each line along dim: the first of equals, NaN before all. None "
+                            "where there is no loop for the dtype."},
+                           {"scan", scan, METH_VARARGS,
+                            "scan(array, dim, products, threads)\n\nThe running sums or products along dim, "
+                            "of int64, float32 and float64; of "
+                            "others None."},
+                           {nullptr}};
 
 int init(PyObject* module) { return PyModule_AddFunctions(module, functions); }
 const Subject subject(init);

@@ -1,5 +1,5 @@
-// Reductions of csrc/reduce on arrays, and as a fast path: the plain case of sum, mean, amax... without the operator's
-// Python, its node recorded.
+// Reductions of csrc/reduce on arrays, and as a fast path: the plain case of sum, mean, amax... without the
+// operator's Python, its node recorded.
 #include "context.h"
 #include "lines.h"
 #include "numpy.h"
@@ -18,10 +18,10 @@ using reduce::Code;
 using reduce::Type;
 using Dims = std::bitset<NPY_MAXDIMS>;
 
-constexpr std::string_view names[] = {"sum", "nansum", "absolute", "squares", "distances",
-                                      "product", "max", "min", "any", "all"};
+constexpr std::string_view names[] = {"sum",     "nansum", "absolute", "squares", "distances",
+                                      "product", "max",    "min",      "any",     "all"};
 constexpr npy_intp worth_releasing = npy_intp(1) << 15;  // elements
-constexpr npy_intp large = npy_intp(1) << 20;            // bytes: beyond, several threads are the caller's to ask for
+constexpr npy_intp large = npy_intp(1) << 20;  // bytes: beyond, several threads are the caller's to ask for
 
 Code code_of(PyObject* name) {
     const char* text = PyUnicode_AsUTF8(name);
@@ -109,21 +109,24 @@ bool parse_dims(PyObject* tuple, int ndim, Dims& dims) {
 }
 
 PyObject* reduce_array(PyObject*, PyObject* args, PyObject* keywords) {
-    static const char* words[] = {"name", "array", "dims", "keepdim", "threads", "divisor", "root", "centre", nullptr};
+    static const char* words[] = {"name",    "array", "dims",   "keepdim", "threads",
+                                  "divisor", "root",  "centre", nullptr};
     PyObject *name, *dims, *centre = nullptr;
     Request request{};
     int keepdim, root = 0;
     double divisor = 1;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "UO!O!pi|dpO!:reduce", const_cast<char**>(words), &name, &PyArray_Type,
-                                     &request.in, &PyTuple_Type, &dims, &keepdim, &request.job.threads, &divisor, &root,
-                                     &PyArray_Type, &centre))
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "UO!O!pi|dpO!:reduce", const_cast<char**>(words), &name,
+                                     &PyArray_Type, &request.in, &PyTuple_Type, &dims, &keepdim,
+                                     &request.job.threads, &divisor, &root, &PyArray_Type, &centre))
         return nullptr;
     request.code = code_of(name);
-    if (request.code == Code::none || !parse_dims(dims, PyArray_NDIM(request.in), request.dims)) return nullptr;
+    if (request.code == Code::none || !parse_dims(dims, PyArray_NDIM(request.in), request.dims))
+        return nullptr;
     if ((request.code == Code::distances) != (centre != nullptr) ||
         (centre && (PyArray_TYPE(as_array(centre)) != NPY_DOUBLE || !PyArray_ISCARRAY_RO(as_array(centre)) ||
                     PyArray_SIZE(as_array(centre)) * request.reduced() != PyArray_SIZE(request.in)))) {
-        PyErr_SetString(PyExc_ValueError, "reduce: distances want a float64 centre for each output, the others none");
+        PyErr_SetString(PyExc_ValueError,
+                        "reduce: distances want a float64 centre for each output, the others none");
         return nullptr;
     }
     request.keepdim = keepdim;
@@ -149,7 +152,8 @@ PyObject* reducer_new(PyTypeObject* type, PyObject* args, PyObject* keywords) {
     static const char* words[] = {"name", "mean", "floats_only", nullptr};
     PyObject* name;
     int mean = 0, floats_only = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "U|pp:Reducer", const_cast<char**>(words), &name, &mean, &floats_only))
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "U|pp:Reducer", const_cast<char**>(words), &name, &mean,
+                                     &floats_only))
         return nullptr;
     const Code code = code_of(name);
     if (code == Code::none) return nullptr;
@@ -177,16 +181,18 @@ PyObject* reducer_record(PyObject* object, PyObject* args) {
     Py_RETURN_NONE;
 }
 
-PyMethodDef methods[] = {{"record", reducer_record, METH_VARARGS,
-                          "record(op_backward, saved)\n\nAs of Fast; the arguments are the tuple of dims, and keepdim."},
-                         {nullptr}};
+PyMethodDef methods[] = {
+    {"record", reducer_record, METH_VARARGS,
+     "record(op_backward, saved)\n\nAs of Fast; the arguments are the tuple of dims, and keepdim."},
+    {nullptr}};
 
-PyType_Slot slots[] = {{Py_tp_doc, const_cast<char*>("Reducer(name, mean=False, floats_only=False)\n\nA reduction for "
-                                                     "reduce_tensor.")},
-                       {Py_tp_new, reinterpret_cast<void*>(reducer_new)},
-                       {Py_tp_dealloc, reinterpret_cast<void*>(reducer_dealloc)},
-                       {Py_tp_methods, methods},
-                       {0, nullptr}};
+PyType_Slot slots[] = {
+    {Py_tp_doc, const_cast<char*>("Reducer(name, mean=False, floats_only=False)\n\nA reduction for "
+                                  "reduce_tensor.")},
+    {Py_tp_new, reinterpret_cast<void*>(reducer_new)},
+    {Py_tp_dealloc, reinterpret_cast<void*>(reducer_dealloc)},
+    {Py_tp_methods, methods},
+    {0, nullptr}};
 PyType_Spec spec = {"tritorch._C.Reducer", sizeof(Reducer), 0, Py_TPFLAGS_DEFAULT, slots};
 
 // One dim, as a user writes it. False: not plain (no int, out of range, given twice).
@@ -255,16 +261,21 @@ PyObject* reduce_tensor(PyObject*, PyObject* const* args, Py_ssize_t count) {
 
 PyMethodDef functions[] = {
     {"reduce", method(reduce_array), METH_VARARGS | METH_KEYWORDS,
-     "reduce(name, array, dims, keepdim, threads, divisor=1.0, root=False, centre=None)\n\nReduces an array over a tuple of "
-     "dims; None where there is no loop for its dtype. Floats are divided, and the root taken then. `name`: sum, nansum, "
-     "absolute, squares, distances (of squares, from centre), product, max, min, any, all. Halves give float32."},
+     "reduce(name, array, dims, keepdim, threads, divisor=1.0, root=False, centre=None)\n\nReduces an array "
+     "over a tuple of "
+     "dims; None where there is no loop for its dtype. Floats are divided, and the root taken then. `name`: "
+     "sum, nansum, "
+     "absolute, squares, distances (of squares, from centre), product, max, min, any, all. Halves give "
+     "float32."},
     {"reduce_tensor", method(reduce_tensor), METH_FASTCALL,
      "reduce_tensor(reducer, tensor, dim, keepdim)\n\nThe result, recorded, or None: take the slow path."},
     {nullptr}};
 
 int init(PyObject* module) {
     reducer_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
-    if (!reducer_type || PyModule_AddObjectRef(module, "Reducer", reinterpret_cast<PyObject*>(reducer_type)) < 0) return -1;
+    if (!reducer_type ||
+        PyModule_AddObjectRef(module, "Reducer", reinterpret_cast<PyObject*>(reducer_type)) < 0)
+        return -1;
     return PyModule_AddFunctions(module, functions);
 }
 const Subject subject(init);
@@ -285,8 +296,9 @@ reduce::Type reduce_type_of(PyArrayObject* array) {
         case NPY_FLOAT: return Type::float32;
         case NPY_DOUBLE: return Type::float64;
         default:
-            return PyArray_TYPE(array) >= NPY_NTYPES_LEGACY && is_bfloat16(PyArray_DESCR(array)) ? Type::bfloat
-                                                                                               : Type::none;
+            return PyArray_TYPE(array) >= NPY_NTYPES_LEGACY && is_bfloat16(PyArray_DESCR(array))
+                       ? Type::bfloat
+                       : Type::none;
     }
 }
 

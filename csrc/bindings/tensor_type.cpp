@@ -276,8 +276,8 @@ PyObject* python_forget(PyObject*, PyObject* tensor) {
     Py_RETURN_NONE;
 }
 
-// The in-place form of a view operator: `tensor` becomes the window that `view` of it is, with its history. What
-// it is a view of stays.
+// The in-place form of a view operator: `tensor` becomes the window that `view` of it is, with its history.
+// What it is a view of stays.
 PyObject* python_become(PyObject*, PyObject* const* args, Py_ssize_t count) {
     if (count != 2) return PyErr_Format(PyExc_TypeError, "become(tensor, view)");
     if (!expect_tensor(args[0], "become") || !expect_tensor(args[1], "become")) return nullptr;
@@ -351,7 +351,8 @@ PyMethodDef functions[] = {
      "be written "
      "in place under grad mode."},
     {"become", method(python_become), METH_FASTCALL,
-     "become(tensor, view)\n\nThe tensor becomes the window that a view of it is: transpose_, squeeze_ and their like."},
+     "become(tensor, view)\n\nThe tensor becomes the window that a view of it is: transpose_, squeeze_ and "
+     "their like."},
     {"forget", python_forget, METH_O,
      "forget(tensor)\n\nMakes it a constant: without history, and no gradient is asked for."},
     {"view", method(python_view), METH_FASTCALL,

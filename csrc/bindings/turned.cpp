@@ -19,7 +19,7 @@ struct Sixteen {
 struct Copy {
     int ndim = 0;  // of the dimensions beside the two
     npy_intp dims[NPY_MAXDIMS], to_steps[NPY_MAXDIMS], from_steps[NPY_MAXDIMS];
-    npy_intp rows, columns;                    // the dimension fastest in `from`, and that fastest in `to`
+    npy_intp rows, columns;  // the dimension fastest in `from`, and that fastest in `to`
     npy_intp to_row, to_column, from_row, from_column;
 };
 
@@ -27,7 +27,8 @@ template <class T>
 void copy_tiles(const Copy& copy, char* to, const char* from) {
     for (npy_intp r = 0; r < copy.rows; r += tile)
         for (npy_intp c = 0; c < copy.columns; c += tile) {
-            const npy_intp row_end = std::min(r + tile, copy.rows), column_end = std::min(c + tile, copy.columns);
+            const npy_intp row_end = std::min(r + tile, copy.rows),
+                           column_end = std::min(c + tile, copy.columns);
             for (npy_intp i = r; i < row_end; ++i) {
                 char* out = to + i * copy.to_row + c * copy.to_column;
                 const char* in = from + i * copy.from_row + c * copy.from_column;

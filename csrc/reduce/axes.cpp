@@ -9,7 +9,8 @@ namespace {
 std::int64_t distance(const Axis& axis) { return axis.in < 0 ? -axis.in : axis.in; }
 
 bool continues(const Axis& outer, const Axis& inner) {
-    return outer.kept == inner.kept && outer.in == inner.in * inner.size && outer.out == inner.out * inner.size;
+    return outer.kept == inner.kept && outer.in == inner.in * inner.size &&
+           outer.out == inner.out * inner.size;
 }
 
 }  // namespace

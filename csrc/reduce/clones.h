@@ -1,5 +1,5 @@
-// Functions compiled for several generations of processors, chosen when the program starts, and what is inlined into
-// them.
+// Functions compiled for several generations of processors, chosen when the program starts, and what is
+// inlined into them.
 #pragma once
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \

@@ -10,7 +10,7 @@ namespace tritorch::reduce {
 namespace {
 
 constexpr std::int64_t worth_a_thread = 1 << 17;  // elements
-constexpr std::int64_t tile = 512;                // lines that are walked together where they lie side by side
+constexpr std::int64_t tile = 512;  // lines that are walked together where they lie side by side
 
 template <class T>
 TRITORCH_INLINE bool same(T a, T b) {
@@ -99,7 +99,7 @@ TRITORCH_INLINE void work_on(const Task<typename R::In>& task) {
     else across_lines<R>(task);
 }
 
-#define TRITORCH_EXTREMES(T)                                                   \
+#define TRITORCH_EXTREMES(T)                                                     \
     TRITORCH_CLONES void largest(const Task<T>& task) { work_on<Max<T>>(task); } \
     TRITORCH_CLONES void smallest(const Task<T>& task) { work_on<Min<T>>(task); }
 TRITORCH_EXTREMES(std::uint8_t)
@@ -111,10 +111,13 @@ TRITORCH_EXTREMES(float)
 TRITORCH_EXTREMES(double)
 
 template <class T>
-bool find(bool is_largest, const char* in, char* values, std::int64_t* indices, const Lines& lines, int threads) {
-    const Task<T> whole{reinterpret_cast<const T*>(in), reinterpret_cast<T*>(values), indices, lines, 0, lines.lines()};
-    const std::int64_t pieces = std::clamp<std::int64_t>(lines.lines() * lines.size / worth_a_thread, 1,
-                                                         std::min<std::int64_t>(std::max(threads, 1), lines.lines()));
+bool find(bool is_largest, const char* in, char* values, std::int64_t* indices, const Lines& lines,
+          int threads) {
+    const Task<T> whole{
+        reinterpret_cast<const T*>(in), reinterpret_cast<T*>(values), indices, lines, 0, lines.lines()};
+    const std::int64_t pieces =
+        std::clamp<std::int64_t>(lines.lines() * lines.size / worth_a_thread, 1,
+                                 std::min<std::int64_t>(std::max(threads, 1), lines.lines()));
     conv::parallel(pieces, static_cast<int>(pieces), [&](std::int64_t part) {
         Task<T> task = whole;
         task.begin = whole.end * part / pieces;
@@ -127,8 +130,8 @@ bool find(bool is_largest, const char* in, char* values, std::int64_t* indices, 
 
 }  // namespace
 
-bool find_extremes(bool largest, Type type, const char* in, char* values, std::int64_t* indices, const Lines& lines,
-                   int threads) {
+bool find_extremes(bool largest, Type type, const char* in, char* values, std::int64_t* indices,
+                   const Lines& lines, int threads) {
     if (!lines.lines()) return true;
     switch (type) {
         case Type::boolean:

@@ -11,8 +11,9 @@ struct Lines {
     std::int64_t lines() const { return outer * inner; }
 };
 
-// The first of equals; a NaN is the largest and the smallest. `values` may be null. False: no loop for the type.
-bool find_extremes(bool largest, Type type, const char* in, char* values, std::int64_t* indices, const Lines& lines,
-                   int threads);
+// The first of equals; a NaN is the largest and the smallest. `values` may be null. False: no loop for the
+// type.
+bool find_extremes(bool largest, Type type, const char* in, char* values, std::int64_t* indices,
+                   const Lines& lines, int threads);
 
 }  // namespace tritorch::reduce

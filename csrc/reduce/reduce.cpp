@@ -34,7 +34,8 @@ TRITORCH_INLINE typename R::Lane column(const char* x, std::int64_t stride, type
 
 // Neighbours in 32 lanes, as many as that divides: combined into `total`. How many they were.
 template <class R>
-TRITORCH_INLINE std::int64_t in_lanes(const typename R::In* x, std::int64_t n, typename R::Lane centre, typename R::Acc& total) {
+TRITORCH_INLINE std::int64_t in_lanes(const typename R::In* x, std::int64_t n, typename R::Lane centre,
+                                      typename R::Acc& total) {
     constexpr int width = 32;
     typename R::Lane lane[width];
     for (int l = 0; l < width; ++l) lane[l] = R::map(x[l], centre);
@@ -49,7 +50,8 @@ TRITORCH_INLINE std::int64_t in_lanes(const typename R::In* x, std::int64_t n, t
 
 // n elements, `stride` bytes apart, to one.
 template <class R>
-TRITORCH_INLINE typename R::Acc along(const char* in, std::int64_t n, std::int64_t stride, typename R::Lane centre) {
+TRITORCH_INLINE typename R::Acc along(const char* in, std::int64_t n, std::int64_t stride,
+                                      typename R::Lane centre) {
     using In = typename R::In;
     using Acc = typename R::Acc;
     Acc total = R::neutral;
@@ -62,15 +64,16 @@ TRITORCH_INLINE typename R::Acc along(const char* in, std::int64_t n, std::int64
         }
         in = reinterpret_cast<const char*>(x);
     }
-    for (; n >= 4; n -= 4, in += 4 * stride) total = R::join(total, static_cast<Acc>(column<R, 4>(in, stride, centre)));
+    for (; n >= 4; n -= 4, in += 4 * stride)
+        total = R::join(total, static_cast<Acc>(column<R, 4>(in, stride, centre)));
     for (; n > 0; --n, in += stride) total = R::join(total, static_cast<Acc>(R::map(at<In>(in, 0), centre)));
     return total;
 }
 
 // `count` rows of `width` neighbours, `stride` bytes from row to row, combined into acc.
 template <class R, int count>
-TRITORCH_INLINE void rows_down(typename R::Acc* acc, [[maybe_unused]] const typename R::Lane* centre, const char* in,
-                               std::int64_t width, std::int64_t stride) {
+TRITORCH_INLINE void rows_down(typename R::Acc* acc, [[maybe_unused]] const typename R::Lane* centre,
+                               const char* in, std::int64_t width, std::int64_t stride) {
 #pragma GCC ivdep
     for (std::int64_t i = 0; i < width; ++i) {
         const char* x = in + i * sizeof(typename R::In);
@@ -81,8 +84,8 @@ TRITORCH_INLINE void rows_down(typename R::Acc* acc, [[maybe_unused]] const type
 }
 
 template <class R>
-TRITORCH_INLINE void down(typename R::Acc* acc, const typename R::Lane* centre, const char* in, std::int64_t width,
-                          std::int64_t n, std::int64_t stride) {
+TRITORCH_INLINE void down(typename R::Acc* acc, const typename R::Lane* centre, const char* in,
+                          std::int64_t width, std::int64_t n, std::int64_t stride) {
     for (; n >= 8 && width >= 256; n -= 8, in += 8 * stride) rows_down<R, 8>(acc, centre, in, width, stride);
     for (; n >= 4; n -= 4, in += 4 * stride) rows_down<R, 4>(acc, centre, in, width, stride);
     for (; n > 0; --n, in += stride) rows_down<R, 1>(acc, centre, in, width, stride);
@@ -91,11 +94,11 @@ TRITORCH_INLINE void down(typename R::Acc* acc, const typename R::Lane* centre, 
 // One piece of the work: some of the outputs, over all or some of what is reduced.
 struct Piece {
     const Job& job;
-    Axis inner;              // innermost; kept or reduced
-    Axis along;              // of a kept innermost axis: the nearest reduced one
-    Axes kept, reduced;      // the others
-    std::int64_t begin, end; // outputs, counted over `kept`, then (of a kept innermost axis) `inner`
-    void* raw = nullptr;     // where accumulators go instead of results
+    Axis inner;               // innermost; kept or reduced
+    Axis along;               // of a kept innermost axis: the nearest reduced one
+    Axes kept, reduced;       // the others
+    std::int64_t begin, end;  // outputs, counted over `kept`, then (of a kept innermost axis) `inner`
+    void* raw = nullptr;      // where accumulators go instead of results
 };
 
 template <class R>
@@ -114,7 +117,8 @@ TRITORCH_INLINE void put(const Piece& piece, std::int64_t index, std::int64_t ou
 }
 
 template <class R>
-TRITORCH_INLINE typename R::Lane centre_of([[maybe_unused]] const Piece& piece, [[maybe_unused]] std::int64_t out) {
+TRITORCH_INLINE typename R::Lane centre_of([[maybe_unused]] const Piece& piece,
+                                           [[maybe_unused]] std::int64_t out) {
     if constexpr (!R::centred) return R::lane;
     else return static_cast<typename R::Lane>(piece.job.centre[out / std::int64_t(sizeof(typename R::Out))]);
 }
@@ -134,7 +138,8 @@ TRITORCH_INLINE void runs(const Piece& piece) {
             const char* in = piece.job.in + outer.in;
             Walk place = first;
             for (std::int64_t i = 0; i < count; ++i, place.step())
-                acc[i] = R::join(acc[i], along<R>(in + place.in, piece.inner.size, piece.inner.in, centre_of<R>(piece, place.out)));
+                acc[i] = R::join(acc[i], along<R>(in + place.in, piece.inner.size, piece.inner.in,
+                                                  centre_of<R>(piece, place.out)));
         }
         Walk place = first;
         for (std::int64_t i = 0; i < count; ++i, place.step()) put<R>(piece, index + i, place.out, acc[i]);
@@ -155,7 +160,8 @@ struct Stripe {
 
     TRITORCH_INLINE void add(typename R::Acc* acc, const char* in, std::int64_t out, std::int64_t width) {
         const Axis &inner = piece.inner, &along = piece.along;
-        for (std::int64_t i = 0; R::centred && i < width; ++i) centres[i] = centre_of<R>(piece, out + i * inner.out);
+        for (std::int64_t i = 0; R::centred && i < width; ++i)
+            centres[i] = centre_of<R>(piece, out + i * inner.out);
         if (!gathered) return down<R>(acc, centres.get(), in, width, along.size, along.in);
         for (std::int64_t done = 0; done < along.size; done += rows) {
             const std::int64_t count = std::min<std::int64_t>(rows, along.size - done);
@@ -193,11 +199,12 @@ TRITORCH_INLINE void stripes(const Piece& piece) {
         for (std::int64_t i = 0; i < count; ++i) acc[i] = R::neutral;
         Walk outer(piece.reduced);
         for (std::int64_t k = 0; k < times; ++k, outer.step())
-            each_part([&](std::int64_t i, std::int64_t in, std::int64_t out, std::int64_t width) TRITORCH_FORCED {
-                stripe.add(acc.get() + i, piece.job.in + outer.in + in, out, width);
-            });
+            each_part(
+                [&](std::int64_t i, std::int64_t in, std::int64_t out, std::int64_t width)
+                    TRITORCH_FORCED { stripe.add(acc.get() + i, piece.job.in + outer.in + in, out, width); });
         each_part([&](std::int64_t at, std::int64_t, std::int64_t out, std::int64_t width) TRITORCH_FORCED {
-            for (std::int64_t i = 0; i < width; ++i) put<R>(piece, index + at + i, out + i * inner.out, acc[at + i]);
+            for (std::int64_t i = 0; i < width; ++i)
+                put<R>(piece, index + at + i, out + i * inner.out, acc[at + i]);
         });
         index += count;
     }
@@ -280,7 +287,7 @@ void start(const Loop& loop, const Job& job) {
 #define TRITORCH_REDUCER(name, ...)                                                       \
     TRITORCH_CLONES void name##_work(const Piece& piece) { work_on<__VA_ARGS__>(piece); } \
     constexpr Loop name{name##_work, join<__VA_ARGS__>, sizeof(__VA_ARGS__::Acc)};
-#define TRITORCH_REDUCER_OF_REALS(name, R)  \
+#define TRITORCH_REDUCER_OF_REALS(name, R)     \
     TRITORCH_REDUCER(name##_float32, R<float>) \
     TRITORCH_REDUCER(name##_float64, R<double>)
 #define TRITORCH_REDUCER_OF_NUMBERS(name, R)        \
@@ -311,7 +318,8 @@ constexpr Loop none;
 
 // boolean uint8 int8 int16 int32 int64 half bfloat float32 float64, for each code
 constexpr Loop loops[static_cast<int>(Code::none)][static_cast<int>(Type::none)] = {
-    {sum_uint8, sum_uint8, sum_int8, sum_int16, sum_int32, sum_int64, sum_half, sum_bfloat, sum_float32, sum_float64},
+    {sum_uint8, sum_uint8, sum_int8, sum_int16, sum_int32, sum_int64, sum_half, sum_bfloat, sum_float32,
+     sum_float64},
     {none, none, none, none, none, none, none, none, nansum_float32, nansum_float64},
     {none, none, none, none, none, none, none, none, absolute_float32, absolute_float64},
     {none, none, none, none, none, none, none, none, squares_float32, squares_float64},

@@ -1,17 +1,30 @@
-// Many elements to one, along any dims of an array of any strides. No Python.h here; the GIL need not be held.
+// Many elements to one, along any dims of an array of any strides. No Python.h here; the GIL need not be
+// held.
 //
 // Note [Reductions]
-// The axes are sorted by stride and merged where memory allows. What is left has an innermost axis that is either
-// reduced (a sum along rows: runs of elements go to one number, in vector lanes) or kept (a sum over rows: whole
-// rows are combined, several at a time). Sums of float32 and of half precision add a few thousand elements in
-// float32 lanes, or eight rows, and those sums in float64: the result is rounded once.
+// The axes are sorted by stride and merged where memory allows. What is left has an innermost axis that is
+// either reduced (a sum along rows: runs of elements go to one number, in vector lanes) or kept (a sum over
+// rows: whole rows are combined, several at a time). Sums of float32 and of half precision add a few thousand
+// elements in float32 lanes, or eight rows, and those sums in float64: the result is rounded once.
 #pragma once
 
 #include <cstdint>
 
 namespace tritorch::reduce {
 
-enum class Type : std::uint8_t { boolean, uint8, int8, int16, int32, int64, half, bfloat, float32, float64, none };
+enum class Type : std::uint8_t {
+    boolean,
+    uint8,
+    int8,
+    int16,
+    int32,
+    int64,
+    half,
+    bfloat,
+    float32,
+    float64,
+    none
+};
 
 enum class Code : std::uint8_t {
     sum,        // integers as int64
@@ -20,7 +33,7 @@ enum class Code : std::uint8_t {
     squares,    // of squares
     distances,  // of squared distances from `centre`
     product,
-    max,        // NaN, if there is one
+    max,  // NaN, if there is one
     min,
     any,
     all,

@@ -25,7 +25,8 @@ TRITORCH_INLINE T value_of(T x) {
 }
 TRITORCH_INLINE float value_of(Bfloat x) { return std::bit_cast<float>(std::uint32_t(x.bits) << 16); }
 TRITORCH_INLINE float value_of(Half x) {
-    const std::uint32_t sign = std::uint32_t(x.bits & 0x8000) << 16, size = std::uint32_t(x.bits & 0x7fff) << 13;
+    const std::uint32_t sign = std::uint32_t(x.bits & 0x8000) << 16, size = std::uint32_t(x.bits & 0x7fff)
+                                                                            << 13;
     const float scaled = std::bit_cast<float>(size) * 0x1p112f;  // subnormal numbers come out right
     const std::uint32_t endless = (x.bits & 0x7c00) == 0x7c00 ? 0x7f800000u : 0u;
     return std::bit_cast<float>(std::bit_cast<std::uint32_t>(scaled) | endless | sign);
@@ -37,12 +38,14 @@ using Value = decltype(value_of(T()));
 template <class T>
 inline constexpr bool is_real = std::is_floating_point_v<Value<T>>;
 
-// Sums: in float32 lanes that are added in float64, in int32 lanes (of 8 and 16 bits) that are added in int64.
+// Sums: in float32 lanes that are added in float64, in int32 lanes (of 8 and 16 bits) that are added in
+// int64.
 template <class T>
 struct Addition {
     static constexpr bool centred = false;
     using In = T;
-    using Lane = std::conditional_t<is_real<T>, Value<T>, std::conditional_t<sizeof(T) <= 2, std::int32_t, std::int64_t>>;
+    using Lane = std::conditional_t<is_real<T>, Value<T>,
+                                    std::conditional_t<sizeof(T) <= 2, std::int32_t, std::int64_t>>;
     using Acc = std::conditional_t<is_real<T>, double, std::int64_t>;
     using Out = std::conditional_t<is_real<T>, Value<T>, std::int64_t>;
     static constexpr Lane lane = 0;
@@ -113,7 +116,8 @@ struct Product : Plain<T> {
 };
 
 template <class T>
-inline constexpr T least = is_real<T> ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
+inline constexpr T least =
+    is_real<T> ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
 template <class T>
 inline constexpr T most = is_real<T> ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max();
 

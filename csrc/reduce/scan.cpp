@@ -12,8 +12,8 @@ namespace tritorch::reduce {
 namespace {
 
 constexpr std::int64_t worth_a_thread = 1 << 17;  // elements
-constexpr std::int64_t tile = 1024;               // lines that are walked together where they lie side by side
-constexpr std::int64_t block = 256;               // elements of a line whose parts run at a time
+constexpr std::int64_t tile = 1024;  // lines that are walked together where they lie side by side
+constexpr std::int64_t block = 256;  // elements of a line whose parts run at a time
 
 template <class T>
 using Wide = std::conditional_t<std::is_floating_point_v<T>, double, T>;
@@ -29,8 +29,8 @@ struct Times {
     TRITORCH_INLINE static Wide<T> join(Wide<T> a, Wide<T> b) { return a * b; }
 };
 
-// A line of neighbours, from `total` on. An addition waits for the one before it: four quarters of a block run side by
-// side, once the quarters' own totals are known.
+// A line of neighbours, from `total` on. An addition waits for the one before it: four quarters of a block
+// run side by side, once the quarters' own totals are known.
 template <class T, class Op>
 TRITORCH_INLINE void along(const T* x, T* out, std::int64_t n, Wide<T> total) {
     constexpr std::int64_t quarter = block / 4;
@@ -91,7 +91,8 @@ TRITORCH_INLINE void work_on(const Task<T>& task) {
         return;
     }
     for (std::int64_t line = task.begin; line < task.end;) {
-        const std::int64_t first = line % lines.inner, at = line / lines.inner * lines.size * lines.inner + first;
+        const std::int64_t first = line % lines.inner,
+                           at = line / lines.inner * lines.size * lines.inner + first;
         const std::int64_t width = std::min({tile, lines.inner - first, task.end - line});
         across<T, Op>(task.in + at, task.out + at, width, lines.size, lines.inner);
         line += width;
@@ -110,18 +111,19 @@ TRITORCH_INLINE Wide<T> sum_of(const T* x, std::int64_t n) {
     return total;
 }
 
-#define TRITORCH_SCANS(T)                                                                                  \
-    TRITORCH_CLONES void sums(const Task<T>& task) { work_on<T, Plus<T>>(task); }                          \
-    TRITORCH_CLONES void products(const Task<T>& task) { work_on<T, Times<T>>(task); }                     \
-    TRITORCH_CLONES Wide<T> total(const T* x, std::int64_t n) { return sum_of(x, n); }                     \
-    TRITORCH_CLONES void stretch(const T* x, T* out, std::int64_t n, Wide<T> start) {                      \
-        along<T, Plus<T>>(x, out, n, start);                                                               \
+#define TRITORCH_SCANS(T)                                                              \
+    TRITORCH_CLONES void sums(const Task<T>& task) { work_on<T, Plus<T>>(task); }      \
+    TRITORCH_CLONES void products(const Task<T>& task) { work_on<T, Times<T>>(task); } \
+    TRITORCH_CLONES Wide<T> total(const T* x, std::int64_t n) { return sum_of(x, n); } \
+    TRITORCH_CLONES void stretch(const T* x, T* out, std::int64_t n, Wide<T> start) {  \
+        along<T, Plus<T>>(x, out, n, start);                                           \
     }
 TRITORCH_SCANS(std::int64_t)
 TRITORCH_SCANS(float)
 TRITORCH_SCANS(double)
 
-// One long line of sums on several threads: the totals of its stretches first, then each from where the last ends.
+// One long line of sums on several threads: the totals of its stretches first, then each from where the last
+// ends.
 template <class T>
 void long_line(const T* in, T* out, std::int64_t n, int threads) {
     std::vector<Wide<T>> start(threads, 0);
@@ -139,14 +141,16 @@ template <class T>
 bool run(bool is_product, const char* from, char* to, const Lines& lines, int threads) {
     const T* in = reinterpret_cast<const T*>(from);
     T* out = reinterpret_cast<T*>(to);
-    const std::int64_t useful = std::clamp<std::int64_t>(lines.lines() * lines.size / worth_a_thread, 1, std::max(threads, 1));
+    const std::int64_t useful =
+        std::clamp<std::int64_t>(lines.lines() * lines.size / worth_a_thread, 1, std::max(threads, 1));
     if (lines.lines() == 1 && !is_product && useful > 1) {
         long_line(in, out, lines.size, static_cast<int>(useful));
         return true;
     }
     const std::int64_t pieces = std::min(useful, lines.lines());
     conv::parallel(pieces, static_cast<int>(pieces), [&](std::int64_t part) {
-        const Task<T> task{in, out, lines, lines.lines() * part / pieces, lines.lines() * (part + 1) / pieces};
+        const Task<T> task{in, out, lines, lines.lines() * part / pieces,
+                           lines.lines() * (part + 1) / pieces};
         if (is_product) products(task);
         else sums(task);
     });

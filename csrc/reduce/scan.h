@@ -5,7 +5,8 @@
 
 namespace tritorch::reduce {
 
-// `in` and `out` are of one type: int64, float32 or float64; float32 is accumulated in float64. False: no loop.
+// `in` and `out` are of one type: int64, float32 or float64; float32 is accumulated in float64. False: no
+// loop.
 bool scan(bool products, Type type, const char* in, char* out, const Lines& lines, int threads);
 
 }  // namespace tritorch::reduce
