@@ -110,7 +110,7 @@ def are_deterministic_algorithms_enabled():
 
 
 def set_float32_matmul_precision(precision):
-    """"highest", "high" or "medium": on the CPU products of float32 are always computed in float32."""
+    """Takes "highest", "high" or "medium"; on the CPU products of float32 are always computed in float32."""
     if precision not in ("highest", "high", "medium"):
         raise RuntimeError(f"Invalid precision: expected highest, high or medium, got {precision}")
     _settings["precision"] = precision

@@ -134,9 +134,7 @@ def out_dtype(op, out, dtype):
     """The dtype of what a creation function writes into ``out``: its own, and no other may be asked for."""
     if isinstance(out, TensorBase):
         if dtype is not None and dtype is not out.dtype:
-            raise RuntimeError(
-                f"dtype {dtype.type_name} does not match dtype of out parameter ({out.dtype.type_name})"
-            )
+            raise RuntimeError(f"dtype {dtype.type_name} does not match dtype of out parameter ({out.dtype.type_name})")
         return out.dtype
     raise argument_type(op.short, "out", None, "Tensor", out)
 
@@ -227,9 +225,7 @@ def write_out(op, out, result, inputs):
         return _write_one(op, out, result)
     if len(out) != len(op.returns):
         raise TypeError(f"{op.short}(): argument 'out' must be tuple of {len(op.returns)} Tensors")
-    return return_type(op.short, op.returns)(
-        *[_write_one(op, o, r) for o, r in zip(out, result, strict=True)]
-    )
+    return return_type(op.short, op.returns)(*[_write_one(op, o, r) for o, r in zip(out, result, strict=True)])
 
 
 def write_out_tensor(op, out, result, inputs):

@@ -444,7 +444,9 @@ def _backward(cls):
         if _materialized(cls) or not cls.materialize:
             lines.append(f"    grad = {grads[0]}")
         else:
-            lines.append("    if grad is None: return " + ("None" if len(targets) == 1 else f"(None,) * {len(targets)}"))
+            lines.append(
+                "    if grad is None: return " + ("None" if len(targets) == 1 else f"(None,) * {len(targets)}")
+            )
         if len(grads) > 1:
             lines.append(f"    grads = ({', '.join(grads)},)")
     lines += [f"    {line}" for line in cls.backward_prelude(saved)]

@@ -55,7 +55,10 @@ class Columns:
 def output_size(size, kernel, stride, padding, dilation):
     """Output positions along each dim."""
     return tuple(
-        [(n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in zip(size, kernel, stride, padding, dilation, strict=True)]
+        [
+            (n + 2 * p - d * (k - 1) - 1) // s + 1
+            for n, k, s, p, d in zip(size, kernel, stride, padding, dilation, strict=True)
+        ]
     )
 
 

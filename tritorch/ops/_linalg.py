@@ -14,9 +14,7 @@ def adjoint(x):
 def check_matrix(name, x, what="A"):
     """Raises unless ``x`` has two dims or more."""
     if x.ndim < 2:
-        raise RuntimeError(
-            f"{name}: The input tensor {what} must have at least 2 dimensions."
-        )
+        raise RuntimeError(f"{name}: The input tensor {what} must have at least 2 dimensions.")
 
 
 def check_floating(name, x):

@@ -134,7 +134,9 @@ class Op(metaclass=OpMeta):
     strict_out = False
     attribute: object = False
     ufunc = None
-    lean = None  # a C function of the tensors for the plain small case, plain arguments at their defaults; None: not plain
+    lean = (
+        None  # a C function of the tensors for the plain small case, plain arguments at their defaults; None: not plain
+    )
     abstract = True
     node: object = None  # what record() makes a node of, where there are derivatives
     has_out = True
@@ -221,7 +223,9 @@ def _define(cls):
     for key, value in list(cls.__dict__.items()):
         if callable(value) and not key.startswith("__") and not isinstance(value, type):
             if hasattr(value, "__code__"):
-                setattr(cls, key, staticmethod(value if key == "method" or key.startswith("d_") else _positional(value)))
+                setattr(
+                    cls, key, staticmethod(value if key == "method" or key.startswith("d_") else _positional(value))
+                )
     cls.slot = slot
     cls.derivatives = _derivatives(cls)
     _codegen.build(cls)

@@ -66,7 +66,9 @@ def average(image, ranges, divisors):
     n = len(ranges)
     work = image.dtype if image.dtype in (np.float32, np.float64) else np.float64
     out = np.empty(image.shape[:-n] + tuple(len(r[0]) for r in ranges), work)
-    _call(_C.sum_pool, np.ascontiguousarray(image, work), out, _scales(divisors, work), image.shape[-n:], ranges, (1,) * n)
+    _call(
+        _C.sum_pool, np.ascontiguousarray(image, work), out, _scales(divisors, work), image.shape[-n:], ranges, (1,) * n
+    )
     return out.astype(image.dtype, copy=False)
 
 

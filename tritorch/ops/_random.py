@@ -29,7 +29,7 @@ def _float_kind(dtype):
 
 def _refuse_integers(array, name):
     if array.dtype.kind in "biu":
-        raise NotImplementedError(f'"{name}" not implemented for \'{_torch_name(array.dtype)}\'')
+        raise NotImplementedError(f"\"{name}\" not implemented for '{_torch_name(array.dtype)}'")
 
 
 def _torch_name(dtype):
@@ -70,9 +70,7 @@ def normal_into(generator, array, mean, std):
 def exponential_into(generator, array, rate):
     """Exponential with mean 1 / rate."""
     _refuse_integers(array, "exponential")
-    return _through(
-        lambda a: generator.fill(_C.random_exponential, a, float(rate)), array, _float_kind(array.dtype)
-    )
+    return _through(lambda a: generator.fill(_C.random_exponential, a, float(rate)), array, _float_kind(array.dtype))
 
 
 def integers_into(generator, array, low, count):

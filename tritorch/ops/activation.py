@@ -144,9 +144,7 @@ class prelu(Op, also="nn.functional.prelu", has_out=False):
                     f"Found parameter numbers = {weight.numel()} and channel size = {channels}."
                 )
         if weight.ndim > 1:
-            raise RuntimeError(
-                f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.ndim}"
-            )
+            raise RuntimeError(f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.ndim}")
         shape = [weight.numel() if d == 1 else 1 for d in range(input.ndim)] if input.ndim > 1 else [1] * input.ndim
         return ops.prelu_kernel(input, weight.reshape(shape))
 

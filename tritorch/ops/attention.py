@@ -37,7 +37,9 @@ class scaled_dot_product_attention(Op, home="nn.functional", method=False, has_o
                     f"{query.ndim}, key.dim: {key.ndim} and value.dim: {value.ndim} instead. ({name})"
                 )
         if is_causal and attn_mask is not None:
-            raise RuntimeError("_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True")
+            raise RuntimeError(
+                "_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True"
+            )
         if not 0.0 <= dropout_p <= 1.0:
             raise ValueError(f"dropout probability has to be between 0 and 1, but got {dropout_p}")
         if enable_gqa:

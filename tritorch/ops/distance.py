@@ -80,9 +80,7 @@ class bilinear(Op, home="nn.functional", method=False, has_out=False):
 
     def eager(input1, input2, weight, bias=None):
         if input1.ndim != input2.ndim:
-            raise RuntimeError(
-                f"bilinear(): input dimensions do not match: got {input1.ndim} and {input2.ndim}"
-            )
+            raise RuntimeError(f"bilinear(): input dimensions do not match: got {input1.ndim} and {input2.ndim}")
         for d in range(input1.ndim - 1):
             if input1.shape[d] != input2.shape[d]:
                 raise RuntimeError(
@@ -99,4 +97,3 @@ class bilinear(Op, home="nn.functional", method=False, has_out=False):
             )
         out = ops.einsum("...i,oij,...j->...o", input1, weight, input2)
         return out if bias is None else out + bias
-

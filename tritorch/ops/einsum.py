@@ -64,7 +64,9 @@ def _output(equation, labelled):
             if out.count(c) > 1:
                 raise RuntimeError(f"einsum(): output subscript {c} appears more than once in the output")
             if c not in seen and not isinstance(c, int):
-                raise RuntimeError(f"einsum(): output subscript {c} does not appear in the equation for any input operand")
+                raise RuntimeError(
+                    f"einsum(): output subscript {c} does not appear in the equation for any input operand"
+                )
         return out
     flat = [c for labels in labelled for c in labels if not isinstance(c, int)]
     return [*range(-widest, 0), *sorted(c for c in set(flat) if flat.count(c) == 1)]

@@ -18,8 +18,9 @@ def _refuse_empty(name, array, dims):
 
 def _refuse_complex(name, array):
     if array.dtype.kind == "c":
-        raise NotImplementedError(f"\"{name}_cpu\" not implemented for 'Complex{'Float' if array.itemsize == 8 else 'Double'}'")
-
+        raise NotImplementedError(
+            f"\"{name}_cpu\" not implemented for 'Complex{'Float' if array.itemsize == 8 else 'Double'}'"
+        )
 
 
 class amax(Reduction):
@@ -188,7 +189,9 @@ class aminmax(Op, returns=("min", "max")):
 
     def eager(input, *, dim: Dim = None, keepdim: bool = False):
         if input.numel() == 0 and dim is None:
-            raise RuntimeError("aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.")
+            raise RuntimeError(
+                "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity."
+            )
         dims = () if dim is None else (dim,)
         return ops.amin(input, dims, keepdim), ops.amax(input, dims, keepdim)
 

@@ -130,7 +130,9 @@ def _many(x, s, dim, last=None):
                 raise RuntimeError(f"Got shape with {len(s)} values but input tensor only has {x.ndim} dimensions.")
             dims = list(range(x.ndim - len(s), x.ndim))
         elif len(s) != len(dims):
-            raise RuntimeError(f"When given, dim and shape arguments must have the same length, but got {len(s)} and {len(dims)}")
+            raise RuntimeError(
+                f"When given, dim and shape arguments must have the same length, but got {len(s)} and {len(dims)}"
+            )
     elif dim is None:
         dims = list(range(x.ndim))
     sizes = [x.shape[d] for d in dims]
@@ -328,7 +330,12 @@ class fft_fftfreq(Op, home="fft", method=False, has_out=False):
 
     def eager(n: int, d: Number = 1.0, *, dtype: object = None, device: object = None, requires_grad: bool = False):
         half = (n - 1) // 2 + 1
-        index = ops.cat([ops.arange(0, half, dtype=dtype or ops.empty(0).dtype), ops.arange(-(n // 2), 0, dtype=dtype or ops.empty(0).dtype)])
+        index = ops.cat(
+            [
+                ops.arange(0, half, dtype=dtype or ops.empty(0).dtype),
+                ops.arange(-(n // 2), 0, dtype=dtype or ops.empty(0).dtype),
+            ]
+        )
         return (index / (n * d)).requires_grad_(requires_grad)
 
 

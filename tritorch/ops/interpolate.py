@@ -123,7 +123,9 @@ def _sizes(input, size, scale_factor, recompute, rank):
         return sizes, [None] * rank
     if scale_factor is None:
         raise ValueError("either size or scale_factor should be defined")
-    scales = [float(scale_factor)] * rank if isinstance(scale_factor, (int, float)) else [float(s) for s in scale_factor]
+    scales = (
+        [float(scale_factor)] * rank if isinstance(scale_factor, (int, float)) else [float(s) for s in scale_factor]
+    )
     if len(scales) != rank:
         raise ValueError(
             "Input and scale_factor must have the same number of spatial dimensions, but got input with spatial dimensions "
@@ -158,7 +160,9 @@ class interpolate(Op, home="nn.functional", method=False, has_out=False):
             )
         rank = input.ndim - 2
         if antialias and not (mode in ("bilinear", "bicubic") and input.ndim == 4):
-            raise ValueError("Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D tensor as input")
+            raise ValueError(
+                "Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D tensor as input"
+            )
         if (mode in RANKS and rank != RANKS[mode]) or not 1 <= rank <= 3:
             raise NotImplementedError(
                 "Input Error: Only 3D, 4D and 5D input Tensors supported (got "

@@ -28,9 +28,7 @@ class qr_of(Op, function=False, method=False, has_out=False, returns=("Q", "R"),
     def d_A(grad_Q, grad_R, Q, R, A, mode):
         m, n = A.shape[-2:]
         if mode == "complete" and m > n:
-            raise RuntimeError(
-                "The QR decomposition is not differentiable when mode='complete' and nrows > ncols."
-            )
+            raise RuntimeError("The QR decomposition is not differentiable when mode='complete' and nrows > ncols.")
         if m < n:  # A = [X | Y] with X square: R = [U | V]
             grad_R = ops.zeros_like(R) if grad_R is None else grad_R
             y = A.narrow(-1, m, n - m)
@@ -212,7 +210,9 @@ class cholesky_solved(Op, function=False, method=False, has_out=False):
         return -(L @ inner) if upper else -(inner @ L)
 
 
-class eigh_of(Op, function=False, method=False, has_out=False, returns=("eigenvalues", "eigenvectors"), materialize=False):
+class eigh_of(
+    Op, function=False, method=False, has_out=False, returns=("eigenvalues", "eigenvectors"), materialize=False
+):
     """Eigenvalues, ascending, and eigenvectors of Hermitian matrices."""
 
     def cpu(A, uplo: str):
@@ -255,7 +255,9 @@ def _check_uplo(uplo):
         raise RuntimeError(f"Expected UPLO argument to be 'L' or 'U', but got {uplo}")
 
 
-class eig_of(Op, function=False, method=False, has_out=False, returns=("eigenvalues", "eigenvectors"), materialize=False):
+class eig_of(
+    Op, function=False, method=False, has_out=False, returns=("eigenvalues", "eigenvectors"), materialize=False
+):
     """Eigenvalues and eigenvectors of square matrices, complex."""
 
     def cpu(A):

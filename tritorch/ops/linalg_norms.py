@@ -100,7 +100,6 @@ class linalg_vector_norm(Op, home="linalg", method=False):
         return ops.vector_norm_of(x, ord, dims if x.ndim else (), keepdim)
 
 
-
 class linalg_matrix_norm(Op, home="linalg", method=False):
     """The norm of matrices in two dims: "fro", "nuc", inf, -inf, 1, -1, 2 or -2."""
 
@@ -222,7 +221,9 @@ class pseudo_inverse(Op, function=False, method=False, has_out=False):
         u, s, vh = np.linalg.svd(A, full_matrices=False)
         kept = s > np.asarray(cutoff)[..., None]
         inverse = np.where(kept, 1 / np.where(kept, s, 1), 0)
-        return np.matmul(vh.conj().swapaxes(-2, -1) * inverse[..., None, :], u.conj().swapaxes(-2, -1)).astype(A.dtype, copy=False)
+        return np.matmul(vh.conj().swapaxes(-2, -1) * inverse[..., None, :], u.conj().swapaxes(-2, -1)).astype(
+            A.dtype, copy=False
+        )
 
     def d_A(grad, A, out):
         gh, p, ph = adjoint(grad), out, adjoint(out)
@@ -339,9 +340,7 @@ def _order(sizes):
     for length in range(1, n):
         for i in range(n - length):
             j = i + length
-            options = [
-                (cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k) for k in range(i, j)
-            ]
+            options = [(cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k) for k in range(i, j)]
             cost[i, j], cut[i, j] = builtins.min(options)
     return cut
 

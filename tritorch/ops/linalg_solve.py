@@ -51,7 +51,9 @@ class linalg_solve(Op, home="linalg", method=False):
             )
         vector = _is_vector(A.shape, B.shape)
         if vector and not left:
-            raise RuntimeError("linalg.solve: Vector broadcasting of the left hand side is not supported for left=False.")
+            raise RuntimeError(
+                "linalg.solve: Vector broadcasting of the left hand side is not supported for left=False."
+            )
         right = B.unsqueeze(-1) if vector else B
         rows = right.shape[-2] if left else right.shape[-1]
         if rows != A.shape[-1]:
@@ -275,7 +277,9 @@ class triangular_solve(Op, returns=("solution", "cloned_coefficient")):
         return ops.triangular_of(matrix, input, upper != transpose, unitriangular), A.clone()
 
 
-class linalg_lstsq(Op, home="linalg", method=False, has_out=False, returns=("solution", "residuals", "rank", "singular_values")):
+class linalg_lstsq(
+    Op, home="linalg", method=False, has_out=False, returns=("solution", "residuals", "rank", "singular_values")
+):
     """The X that minimises ``|A @ X - B|``; A (*, m, n), B (*, m, k) or (*, m)."""
 
     def eager(A, B, rcond: object = None, *, driver: object = None):
@@ -291,9 +295,7 @@ class linalg_lstsq(Op, home="linalg", method=False, has_out=False, returns=("sol
         vector = B.ndim < A.ndim
         right = B.unsqueeze(-1) if vector else B
         if right.shape[-2] != A.shape[-2]:
-            raise RuntimeError(
-                f"linalg.lstsq: input.size(-2) should match other.size({-1 if vector else -2})"
-            )
+            raise RuntimeError(f"linalg.lstsq: input.size(-2) should match other.size({-1 if vector else -2})")
         solution = ops.linalg_pinv(A, rtol=rcond) @ right
         m, n = A.shape[-2:]
         s = np.linalg.svd(A.detach()._array, compute_uv=False)
@@ -341,5 +343,3 @@ class linalg_tensorinv(Op, home="linalg", method=False):
                 f"{columns} != {rows}"
             )
         return ops.linalg_inv(A.reshape(rows, columns)).reshape(*A.shape[ind:], *A.shape[:ind])
-
-

@@ -21,7 +21,9 @@ class nll(Op, function=False, method=False, returns=("loss", "total_weight"), ha
     def cpu(input, target, weight, reduction: str, ignore_index: int):
         kept = target != ignore_index
         safe = np.where(kept, target, 0)
-        picked = np.take_along_axis(input, safe[:, None], 1)[:, 0] if input.shape[1] else np.zeros(target.shape, input.dtype)
+        picked = (
+            np.take_along_axis(input, safe[:, None], 1)[:, 0] if input.shape[1] else np.zeros(target.shape, input.dtype)
+        )
         one = input.dtype.type
         scale = kept.astype(input.dtype) if weight is None else np.where(kept, weight[safe], one(0))
         loss = np.where(kept, -picked * scale, one(0))
@@ -179,7 +181,9 @@ def _smoothed(loss, log_p, target, weight, reduction, smoothing, dim, ignore_ind
     elif reduction == "mean" and weight is None:
         spread = spread.sum() / kept.sum()
     elif reduction == "mean":
-        spread = spread.sum() / weight[target.masked_fill(kept.logical_not(), 0)].masked_fill(kept.logical_not(), 0).sum()
+        spread = (
+            spread.sum() / weight[target.masked_fill(kept.logical_not(), 0)].masked_fill(kept.logical_not(), 0).sum()
+        )
     return loss * (1 - smoothing) + spread * (smoothing / log_p.shape[dim])
 
 

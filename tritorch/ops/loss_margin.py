@@ -114,9 +114,7 @@ class multilabel_margin_loss(Op, home="nn.functional", method=False, has_out=Fal
     """The mean over classes of ``max(0, 1 - (x[target] - x[class]))``, for each target before the first -1 and each class
     that is no target."""
 
-    def eager(
-        input, target, size_average: object = None, reduce: object = None, reduction: str = "mean"
-    ):
+    def eager(input, target, size_average: object = None, reduce: object = None, reduction: str = "mean"):
         reduction = legacy(size_average, reduce, reduction)
         check_reduction(reduction)
         if input.ndim > 2 or (input.ndim and not input.shape[-1]):
@@ -124,9 +122,7 @@ class multilabel_margin_loss(Op, home="nn.functional", method=False, has_out=Fal
                 f"Expected non-empty vector or matrix with optional 0-dim batch size, but got: {list(input.shape)}"
             )
         if target.shape != input.shape and not (input.ndim < 2 and target.numel() == input.numel()):
-            raise RuntimeError(
-                f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}"
-            )
+            raise RuntimeError(f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}")
         rows, places = _rows(input), _rows(target)
         classes = rows.shape[1]
         if places.numel() and (int(places.max()) >= classes or int(places.min()) < -1):
@@ -143,9 +139,7 @@ class multilabel_margin_loss(Op, home="nn.functional", method=False, has_out=Fal
 class multilabel_soft_margin_loss(Op, home="nn.functional", method=False, has_out=False):
     """The mean over classes of the binary cross entropy of logits."""
 
-    def eager(
-        input, target, weight=None, size_average: object = None, reduce: object = None, reduction: str = "mean"
-    ):
+    def eager(input, target, weight=None, size_average: object = None, reduce: object = None, reduction: str = "mean"):
         reduction = legacy(size_average, reduce, reduction)
         loss = -(target * ops.logsigmoid(input) + (1 - target) * ops.logsigmoid(-input))
         return reduced((loss if weight is None else loss * weight).mean(-1), reduction)

@@ -31,9 +31,7 @@ class mse_loss(Op, home="nn.functional", method=False, has_out=False):
         tensor(5.)
     """
 
-    def eager(
-        input, target, size_average: object = None, reduce: object = None, reduction: str = "mean", weight=None
-    ):
+    def eager(input, target, size_average: object = None, reduce: object = None, reduction: str = "mean", weight=None):
         warn_of_broadcast(input, target)
         reduction = legacy(size_average, reduce, reduction)
         _refuse_integers("mse", input, target)
@@ -51,9 +49,7 @@ def _weighted_mean(loss, weight, reduction):
 class l1_loss(Op, home="nn.functional", method=False, has_out=False):
     """The absolute difference: its mean, its sum, or itself."""
 
-    def eager(
-        input, target, size_average: object = None, reduce: object = None, reduction: str = "mean", weight=None
-    ):
+    def eager(input, target, size_average: object = None, reduce: object = None, reduction: str = "mean", weight=None):
         warn_of_broadcast(input, target)
         reduction = legacy(size_average, reduce, reduction)
         loss = (input - target).abs()
@@ -160,9 +156,7 @@ class gaussian_nll_loss(Op, home="nn.functional", method=False, has_out=False):
     """Minus the log-likelihood of ``target`` under normal distributions of mean ``input`` and variance ``var``, kept
     above ``eps``; ``full`` adds the constant term."""
 
-    def eager(
-        input, target, var: object, full: bool = False, eps: Number = 1e-6, reduction: str = "mean"
-    ):
+    def eager(input, target, var: object, full: bool = False, eps: Number = 1e-6, reduction: str = "mean"):
         if isinstance(var, (int, float)):
             if var < 0:
                 raise ValueError("var has negative entry/entries")
@@ -211,9 +205,7 @@ class binary_cross_entropy(Op, home="nn.functional", method=False, has_out=False
         tensor(0.6931)
     """
 
-    def eager(
-        input, target, weight=None, size_average: object = None, reduce: object = None, reduction: str = "mean"
-    ):
+    def eager(input, target, weight=None, size_average: object = None, reduce: object = None, reduction: str = "mean"):
         reduction = legacy(size_average, reduce, reduction)
         if target.shape != input.shape:
             raise ValueError(
@@ -263,8 +255,6 @@ class binary_cross_entropy_with_logits(Op, home="nn.functional", method=False, h
 class soft_margin_loss(Op, home="nn.functional", method=False, has_out=False):
     """``log(1 + exp(-target * input))`` with targets 1 and -1."""
 
-    def eager(
-        input, target, size_average: object = None, reduce: object = None, reduction: str = "mean"
-    ):
+    def eager(input, target, size_average: object = None, reduce: object = None, reduction: str = "mean"):
         reduction = legacy(size_average, reduce, reduction)
         return reduced(-ops.logsigmoid(target * input), reduction)

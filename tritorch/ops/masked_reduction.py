@@ -144,9 +144,7 @@ class masked_logsumexp(Op, home="masked", has_out=False):
 class masked_norm(Op, home="masked", has_out=False):
     """The norm of order :attr:`ord` of what the mask lets through, along :attr:`dim`."""
 
-    def eager(
-        input, ord: Number = 2.0, dim: Dims = None, *, keepdim: bool = False, dtype: DType = None, mask=None
-    ):
+    def eager(input, ord: Number = 2.0, dim: Dims = None, *, keepdim: bool = False, dtype: DType = None, mask=None):
         fill = math.inf if ord == -math.inf else 0
         return ops.norm_of(_only(_in(input, dtype), mask, fill), ord, dim, keepdim)
 
@@ -216,9 +214,7 @@ class masked_normalize(Op, home="masked", has_out=False):
     """What the mask lets through over its norm of order :attr:`ord` along :attr:`dim`, at least ``eps``; zero
     elsewhere."""
 
-    def eager(
-        input, ord: Number, dim: int, *, eps: Number = 1e-12, dtype: DType = None, mask=None
-    ):
+    def eager(input, ord: Number, dim: int, *, eps: Number = 1e-12, dtype: DType = None, mask=None):
         input = _in(input, dtype)
         length = ops.masked_norm(input, ord, dim, keepdim=True, mask=mask)
         return _only(input, mask, 0) / length.clamp(min=eps)

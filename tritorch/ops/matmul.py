@@ -105,7 +105,6 @@ def _rows(x):
     return x.reshape(count, x.shape[-1])
 
 
-
 def _refuse_sizes(a, b):
     if a.ndim == 1 and b.ndim == 1:
         raise RuntimeError(
@@ -113,7 +112,9 @@ def _refuse_sizes(a, b):
             f"of elements, but got {a.shape[0]} and {b.shape[0]} elements respectively"
         )
     if b.ndim == 1 and a.ndim == 2:
-        raise RuntimeError(f"size mismatch, got input ({a.shape[0]}), mat ({a.shape[0]}x{a.shape[1]}), vec ({b.shape[0]})")
+        raise RuntimeError(
+            f"size mismatch, got input ({a.shape[0]}), mat ({a.shape[0]}x{a.shape[1]}), vec ({b.shape[0]})"
+        )
     if a.ndim <= 2 and b.ndim <= 2:
         n, k = a.shape if a.ndim == 2 else (1, a.shape[0])
         raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({n}x{k} and {b.shape[0]}x{b.shape[1]})")

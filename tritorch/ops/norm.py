@@ -185,7 +185,12 @@ class batch_norm(Op, home="nn.functional", also="", has_out=False):
         if input.ndim < 2:
             raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {input.ndim}")
         channels = input.shape[1]
-        for what, x in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)):
+        for what, x in (
+            ("running_mean", running_mean),
+            ("running_var", running_var),
+            ("weight", weight),
+            ("bias", bias),
+        ):
             if x is not None and x.numel() != channels:
                 raise RuntimeError(f"{what} should contain {channels} elements not {x.numel()}")
         if not training and (running_mean is None or running_var is None):
@@ -270,7 +275,9 @@ class local_response_norm(Op, home="nn.functional", method=False, has_out=False)
 
     def eager(input, size: int, alpha: Number = 1e-4, beta: Number = 0.75, k: Number = 1.0):
         if input.ndim < 3:
-            raise ValueError(f"Expected 3D or higher dimensionality                          input (got {input.ndim} dimensions)")
+            raise ValueError(
+                f"Expected 3D or higher dimensionality                          input (got {input.ndim} dimensions)"
+            )
         if not input.numel():
             return input
         squares = (input * input).unsqueeze(1).flatten(3) if input.ndim > 3 else (input * input).unsqueeze(1)

@@ -90,9 +90,7 @@ class mirror_pad_backward(Op, function=False, method=False, has_out=False):
 def _check_mirror(input, pad, mode):
     dims = len(pad) // 2
     if input.ndim not in (dims + 1, dims + 2) or dims > 3:
-        raise NotImplementedError(
-            "Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now"
-        )
+        raise NotImplementedError("Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now")
     if input.numel() == 0 and 0 in input.shape[1:]:
         raise RuntimeError(
             f"Expected {dims + 1}D or {dims + 2}D (batch mode) tensor with possibly 0 batch size and other non-zero "

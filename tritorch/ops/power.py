@@ -39,8 +39,10 @@ class pow(Elementwise, operator="**", inplace=True, numbers="input exponent", uf
         whole = isinstance(input, np.ndarray) and input.dtype.kind in "biu"
         if whole and isinstance(exponent, int) and exponent < 0:
             raise RuntimeError("Integers to negative integer powers are not allowed.")
-        if whole and input.dtype.kind == "b" and (
-            exponent.dtype.kind == "b" if isinstance(exponent, np.ndarray) else isinstance(exponent, bool)
+        if (
+            whole
+            and input.dtype.kind == "b"
+            and (exponent.dtype.kind == "b" if isinstance(exponent, np.ndarray) else isinstance(exponent, bool))
         ):
             raise NotImplementedError("\"pow\" not implemented for 'Bool'")
 

@@ -199,7 +199,9 @@ class tensordot(Op, method=False):
         columns = b.permute(*right, *rest_b).reshape(inner_size, -1) if b.ndim else b.reshape(1, 1)
         shape = [a.shape[d] for d in rest_a] + [b.shape[d] for d in rest_b]
         if 0 in shape or inner_size == 0:
-            rows = a.permute(*rest_a, *left).reshape(int(np.prod([a.shape[d] for d in rest_a], dtype=np.int64)), inner_size)
+            rows = a.permute(*rest_a, *left).reshape(
+                int(np.prod([a.shape[d] for d in rest_a], dtype=np.int64)), inner_size
+            )
             columns = b.permute(*right, *rest_b).reshape(
                 inner_size, int(np.prod([b.shape[d] for d in rest_b], dtype=np.int64))
             )

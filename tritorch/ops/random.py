@@ -73,7 +73,6 @@ class randperm(Creation):
         return out if dtype == out.dtype else out.astype(dtype)
 
 
-
 class rand_like(Op, method=False, has_out=False):
     """Numbers uniform on [0, 1), in the shape and dtype of :attr:`input`."""
 
@@ -385,5 +384,3 @@ class multinomial(Op, strict_out=True):
             score = np.where(weights > 0, np.divide(weights, race), -1.0)
             picked = np.argsort(-score, -1, kind="stable")[:, :num_samples]
         return np.asarray(picked, np.int64).reshape(*input.shape[:-1], num_samples)
-
-

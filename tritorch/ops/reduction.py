@@ -114,7 +114,11 @@ class product_of_others(Op, function=False, method=False, has_out=False):
         shape = input.shape
         kept = [d for d in range(input.ndim) if d not in dim]
         order = [*kept, *dim]
-        rows = input.permute(*order).reshape(*[shape[d] for d in kept], count_of(shape, dim)) if input.ndim else input.reshape(1)
+        rows = (
+            input.permute(*order).reshape(*[shape[d] for d in kept], count_of(shape, dim))
+            if input.ndim
+            else input.reshape(1)
+        )
         one = ops.ones_like(rows.narrow(-1, 0, 1))
         before = ops.cat([one, rows.narrow(-1, 0, rows.shape[-1] - 1)], -1).cumprod(-1)
         after = ops.cat([rows.narrow(-1, 1, rows.shape[-1] - 1), one], -1).flip(-1).cumprod(-1).flip(-1)
@@ -169,7 +173,9 @@ class logsumexp_of(Reduction, function=False, method=False):
         return out if keepdim else out.reshape([n for i, n in enumerate(input.shape) if i not in dim])
 
     def d_input(grad, input, out):
-        return grad * conj((input - out.masked_fill(out.isinf() & (out.real < 0) if out.is_complex() else out == -np.inf, 0)).exp())
+        return grad * conj(
+            (input - out.masked_fill(out.isinf() & (out.real < 0) if out.is_complex() else out == -np.inf, 0)).exp()
+        )
 
 
 class sum_to_size(Op, function=False, has_out=False):

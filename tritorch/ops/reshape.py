@@ -1,6 +1,5 @@
 """The elements in another shape, without a copy where there is such a window."""
 
-
 from .._C import copy_into, new_array, reshaped, run
 from ..dtypes import as_dtype
 from ..dtypes import dtype as dtype_type

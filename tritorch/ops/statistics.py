@@ -81,9 +81,7 @@ class var(Op):
         tensor(1.)
     """
 
-    def eager(
-        input, dim: object = None, unbiased: object = None, keepdim: bool = False, *, correction: object = None
-    ):
+    def eager(input, dim: object = None, unbiased: object = None, keepdim: bool = False, *, correction: object = None):
         dim, correction = _arguments("var", input, dim, unbiased, correction)
         return ops.var_of(input, dim, correction, keepdim)
 
@@ -97,9 +95,7 @@ class std(Op):
         tensor(1.)
     """
 
-    def eager(
-        input, dim: object = None, unbiased: object = None, keepdim: bool = False, *, correction: object = None
-    ):
+    def eager(input, dim: object = None, unbiased: object = None, keepdim: bool = False, *, correction: object = None):
         dim, correction = _arguments("std", input, dim, unbiased, correction)
         return ops.std_of(input, dim, correction, keepdim)
 
@@ -107,9 +103,7 @@ class std(Op):
 class var_mean(Op, method=False, has_out=False):
     """(variance, mean) along :attr:`dim`: see :func:`var`."""
 
-    def eager(
-        input, dim: object = None, unbiased: object = None, keepdim: bool = False, *, correction: object = None
-    ):
+    def eager(input, dim: object = None, unbiased: object = None, keepdim: bool = False, *, correction: object = None):
         dim, correction = _arguments("var_mean", input, dim, unbiased, correction)
         return ops.var_of(input, dim, correction, keepdim), input.mean(dim, keepdim)
 
@@ -117,9 +111,7 @@ class var_mean(Op, method=False, has_out=False):
 class std_mean(Op, method=False, has_out=False):
     """(standard deviation, mean) along :attr:`dim`: see :func:`var`."""
 
-    def eager(
-        input, dim: object = None, unbiased: object = None, keepdim: bool = False, *, correction: object = None
-    ):
+    def eager(input, dim: object = None, unbiased: object = None, keepdim: bool = False, *, correction: object = None):
         dim, correction = _arguments("std_mean", input, dim, unbiased, correction)
         return ops.std_of(input, dim, correction, keepdim), input.mean(dim, keepdim)
 
@@ -242,7 +234,9 @@ class cov(Op, has_out=False):
         if weights is not None and total.item() == 0:
             raise RuntimeError("cov(): weights sum to zero, can't be normalized")
         weighted = rows if weights is None else rows * weights
-        distance = rows - (weighted.sum(1) / total if total is not count or count else weighted.sum(1) / 0.0).unsqueeze(1)
+        distance = rows - (weighted.sum(1) / total if total is not count or count else weighted.sum(1) / 0.0).unsqueeze(
+            1
+        )
         freedom = total - correction
         if aweights is not None and correction:
             freedom = total - correction * (weights * aweights).sum() / total

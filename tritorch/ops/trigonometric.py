@@ -105,9 +105,7 @@ class atan(Elementwise, inplace=True, result="float", ufunc=np.arctan, kinds="fc
         return grad / conj(input * input + 1)
 
 
-class atan2(
-    Elementwise, inplace=True, result="float", only="buif", ufunc=np.arctan2, kinds="f", alias="arctan2"
-):
+class atan2(Elementwise, inplace=True, result="float", only="buif", ufunc=np.arctan2, kinds="f", alias="arctan2"):
     """The angle of the point (:attr:`other`, :attr:`input`), in (-pi, pi].
 
     Example:

@@ -76,9 +76,7 @@ class unique(Op, has_out=False):
         (tensor([1, 3]), tensor([1, 2]))
     """
 
-    def eager(
-        input, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: Dim = None
-    ):
+    def eager(input, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: Dim = None):
         if input.is_complex():
             raise NotImplementedError(f"\"unique\" not implemented for '{input.dtype.type_name}'")
         return _asked_for(_C.run(_apply, _distinct, input._array, dim), return_inverse, return_counts)

@@ -43,7 +43,9 @@ class unpool_planes(Op, function=False, method=False, has_out=False):
     def check(indices, size):
         area = int(np.prod(size))
         if indices.size and (indices.min() < 0 or indices.max() >= area):
-            raise RuntimeError(f"Found an invalid max index: {int(indices.max())} (output volumes are of size {'x'.join(map(str, size))}")
+            raise RuntimeError(
+                f"Found an invalid max index: {int(indices.max())} (output volumes are of size {'x'.join(map(str, size))}"
+            )
 
     def cpu(input, indices, size: tuple):
         n = len(size)
@@ -62,21 +64,27 @@ class unpool_planes(Op, function=False, method=False, has_out=False):
 class max_unpool1d(Op, home="nn.functional", method=False, has_out=False):
     """Puts the elements that :func:`max_pool1d` kept back to where they were; zeros elsewhere."""
 
-    def eager(input, indices, kernel_size: object, stride: object = None, padding: object = 0, output_size: object = None):
+    def eager(
+        input, indices, kernel_size: object, stride: object = None, padding: object = 0, output_size: object = None
+    ):
         return _unpool(1, input, indices, kernel_size, stride, padding, output_size)
 
 
 class max_unpool2d(Op, home="nn.functional", method=False, has_out=False):
     """Puts the elements that :func:`max_pool2d` kept back to where they were; zeros elsewhere."""
 
-    def eager(input, indices, kernel_size: object, stride: object = None, padding: object = 0, output_size: object = None):
+    def eager(
+        input, indices, kernel_size: object, stride: object = None, padding: object = 0, output_size: object = None
+    ):
         return _unpool(2, input, indices, kernel_size, stride, padding, output_size)
 
 
 class max_unpool3d(Op, home="nn.functional", method=False, has_out=False):
     """Puts the elements that :func:`max_pool3d` kept back to where they were; zeros elsewhere."""
 
-    def eager(input, indices, kernel_size: object, stride: object = None, padding: object = 0, output_size: object = None):
+    def eager(
+        input, indices, kernel_size: object, stride: object = None, padding: object = 0, output_size: object = None
+    ):
         return _unpool(3, input, indices, kernel_size, stride, padding, output_size)
 
 

@@ -91,8 +91,7 @@ class norm(Op):
             return ops.linalg_matrix_norm(input, p, dims, keepdim, dtype=dtype)
         if not (input.is_floating_point() or input.is_complex()):
             raise RuntimeError(
-                "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
-                f"{input.dtype.type_name}"
+                f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {input.dtype.type_name}"
             )
         power = 2.0 if p is None or p == "fro" else p.item() if hasattr(p, "item") else p
         return ops.norm_of(input if dtype is None else input.to(dtype), power, dim, keepdim)

@@ -12,7 +12,9 @@ class pixel_shuffle(Op, home="nn.functional", also="pixel_shuffle", has_out=Fals
     def eager(input, upscale_factor: int):
         r = int(upscale_factor)
         if input.ndim < 3:
-            raise RuntimeError(f"pixel_shuffle expects input to have at least 3 dimensions, but got input with {input.ndim} dimension(s)")
+            raise RuntimeError(
+                f"pixel_shuffle expects input to have at least 3 dimensions, but got input with {input.ndim} dimension(s)"
+            )
         if r <= 0:
             raise RuntimeError(f"pixel_shuffle expects a positive upscale_factor, but got {r}")
         *lead, c, h, w = input.shape
@@ -33,7 +35,9 @@ class pixel_unshuffle(Op, home="nn.functional", also="pixel_unshuffle", has_out=
     def eager(input, downscale_factor: int):
         r = int(downscale_factor)
         if input.ndim < 3:
-            raise RuntimeError(f"pixel_unshuffle expects input to have at least 3 dimensions, but got input with {input.ndim} dimension(s)")
+            raise RuntimeError(
+                f"pixel_unshuffle expects input to have at least 3 dimensions, but got input with {input.ndim} dimension(s)"
+            )
         if r <= 0:
             raise RuntimeError(f"pixel_unshuffle expects a positive downscale_factor, but got {r}")
         *lead, c, h, w = input.shape
@@ -54,7 +58,9 @@ class channel_shuffle(Op, home="nn.functional", also="channel_shuffle", has_out=
 
     def eager(input, groups: int):
         if input.ndim < 3:
-            raise RuntimeError(f"channel_shuffle expects input with > 2 dims, but got input with sizes {list(input.shape)}")
+            raise RuntimeError(
+                f"channel_shuffle expects input with > 2 dims, but got input with sizes {list(input.shape)}"
+            )
         if groups <= 0 or input.shape[1] % groups:
             raise RuntimeError(
                 "Number of channels must be divisible by groups. Got " f"{input.shape[1]} channels and {groups} groups."
@@ -99,7 +105,9 @@ class columns_to_windows(Op, function=False, method=False, has_out=False):
     def cpu(input, size: tuple, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple):
         kind = input.dtype
         x = np.ascontiguousarray(input, kind if kind in _conv.FLOATS else np.float64)
-        columns = _conv.Columns(size, kernel, stride, padding, dilation, _blocks(size, kernel, stride, padding, dilation))
+        columns = _conv.Columns(
+            size, kernel, stride, padding, dilation, _blocks(size, kernel, stride, padding, dilation)
+        )
         result = np.empty((x.shape[0], x.shape[1] // columns.window, *size), x.dtype)
         for matrix, image in zip(x, result, strict=True):
             columns.to(matrix, image)
@@ -194,7 +202,10 @@ class affine_grid(Op, home="nn.functional", method=False, has_out=False):
             steps = ops.linspace(-1, 1, n, dtype=theta.dtype) if n > 1 else ops.zeros(1, dtype=theta.dtype)
             axes.append(steps if align_corners else steps * ((n - 1) / n))
         rank = len(lengths)
-        shaped = [a.reshape([-1 if rank - 1 - i == d else 1 for d in range(rank)]).expand(*lengths) for i, a in enumerate(axes)]
+        shaped = [
+            a.reshape([-1 if rank - 1 - i == d else 1 for d in range(rank)]).expand(*lengths)
+            for i, a in enumerate(axes)
+        ]
         base = ops.stack([*shaped, ops.ones(*lengths, dtype=theta.dtype)], -1).reshape(1, -1, rank + 1)
         return (base @ theta.transpose(1, 2)).reshape(theta.shape[0], *lengths, rank)
 
@@ -263,7 +274,9 @@ class grid_sample(Op, home="nn.functional", method=False, has_out=False):
     def eager(input, grid, mode: str = "bilinear", padding_mode: str = "zeros", align_corners: object = None):
         rank = input.ndim - 2
         if mode not in ("bilinear", "nearest", "bicubic"):
-            raise ValueError(f"nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', but got: '{mode}'")
+            raise ValueError(
+                f"nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', but got: '{mode}'"
+            )
         if padding_mode not in ("zeros", "border", "reflection"):
             raise ValueError("nn.functional.grid_sample(): expected padding_mode to be 'zeros', 'border', or 'reflection', "
                              f"but got: '{padding_mode}'")  # fmt: skip
