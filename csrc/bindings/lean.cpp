@@ -1,4 +1,4 @@
-// The plain case of small products and sums, without the operator's Python: contiguous or strided float32 and
+// The plain case of small products, without the operator's Python: contiguous or strided float32 and
 // float64 on the CPU. They return None for "not plain", as the fast paths of fast.cpp do; recording is left
 // to the caller.
 //
@@ -13,7 +13,6 @@ namespace tritorch {
 namespace {
 
 constexpr npy_intp small_product = 4096;  // multiplications
-constexpr npy_intp small_sum = 4096;      // elements
 
 // The array of a tensor that can be read here, or null: float32 or float64.
 PyArrayObject* plain_array(PyObject* object) {
@@ -91,40 +90,11 @@ PyObject* lean_linear(PyObject*, PyObject* const* args, Py_ssize_t count) {
     return product(a, b, true, bias);
 }
 
-// Eight running sums, as NumPy's pairwise summation has them in its blocks.
-template <class T>
-T sum_of(const T* data, npy_intp count) {
-    T lanes[8] = {};
-    npy_intp i = 0;
-    for (; i + 8 <= count; i += 8)
-        for (int lane = 0; lane < 8; ++lane) lanes[lane] += data[i + lane];
-    T rest = 0;
-    for (; i < count; ++i) rest += data[i];
-    return ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7])) +
-           rest;
-}
-
-PyObject* lean_sum(PyObject*, PyObject* tensor) {
-    PyArrayObject* a = plain_array(tensor);
-    if (!a || !PyArray_IS_C_CONTIGUOUS(a) || PyArray_SIZE(a) > small_sum) Py_RETURN_NONE;
-    const int type = PyArray_TYPE(a);
-    PyObject* out = PyArray_SimpleNew(0, nullptr, type);
-    if (!out) return nullptr;
-    if (type == NPY_FLOAT)
-        *static_cast<float*>(PyArray_DATA(as_array(out))) =
-            sum_of(static_cast<const float*>(PyArray_DATA(a)), PyArray_SIZE(a));
-    else
-        *static_cast<double*>(PyArray_DATA(as_array(out))) =
-            sum_of(static_cast<const double*>(PyArray_DATA(a)), PyArray_SIZE(a));
-    return wrap_array(out);
-}
-
 PyMethodDef functions[] = {
     {"lean_matmul", method(lean_matmul), METH_FASTCALL,
      "lean_matmul(a, b)\n\nThe product of two small matrices, or None."},
     {"lean_linear", method(lean_linear), METH_FASTCALL,
      "lean_linear(input, weight, bias)\n\ninput @ weight.T + bias of small matrices, or None."},
-    {"lean_sum", lean_sum, METH_O, "lean_sum(a)\n\nThe sum of a small tensor, or None."},
     {nullptr}};
 
 int init(PyObject* module) { return PyModule_AddFunctions(module, functions); }

@@ -184,9 +184,11 @@ def _refuse_grad(op, out, inputs):
         )
 
 
-def _write_one(op, out, value):
+def _write_one(op, out, value, inputs):
     if not isinstance(out, TensorBase):
         raise argument_type(op.short, "out", None, "Tensor", out)
+    if op.strict_out:
+        _check_strict(out, value, inputs)
     refuse_overlap(out._array)
     if out._array.shape != np.shape(value):
         if out._array.size:
@@ -219,23 +221,19 @@ def _check_strict(out, result, inputs):
 def write_out(op, out, result, inputs):
     """``out=``: resized to the result (with torch's warning unless it is empty), written, returned."""
     _refuse_grad(op, out, inputs)
-    if op.strict_out:
-        _check_strict(out, result, inputs)
     if not op.returns:
-        return _write_one(op, out, result)
+        return _write_one(op, out, result, inputs)
     if len(out) != len(op.returns):
         raise TypeError(f"{op.short}(): argument 'out' must be tuple of {len(op.returns)} Tensors")
-    return return_type(op.short, op.returns)(*[_write_one(op, o, r) for o, r in zip(out, result, strict=True)])
+    return return_type(op.short, op.returns)(*[_write_one(op, o, r, inputs) for o, r in zip(out, result, strict=True)])
 
 
 def write_out_tensor(op, out, result, inputs):
     """``out=`` of a composite."""
     _refuse_grad(op, out, inputs)
-    if op.strict_out:
-        _check_strict(out, result._array, inputs)
     if isinstance(result, tuple):
-        return type(result)(*[_write_one(op, o, r._array) for o, r in zip(out, result, strict=True)])
-    return _write_one(op, out, result._array)
+        return type(result)(*[_write_one(op, o, r._array, inputs) for o, r in zip(out, result, strict=True)])
+    return _write_one(op, out, result._array, inputs)
 
 
 _TYPES: dict = {}

@@ -88,7 +88,7 @@ def _compile(title, name, lines, scope):
 
 FROM_C = """
     fast1 fast2 fast_into run wrap view become views bump plain_size arrays_of needs_grad record record_inplace
-    check_inplace
+    check_inplace reduce_tensor
 """.split()
 
 
@@ -107,14 +107,12 @@ def _scope(cls):
         **{name: getattr(_call, name) for name in _call.__all__},
         **{f"_{a.name}": a.default for a in cls.public_args() if a.default is not MISSING},
     }
-    if cls.ufunc is not None:
-        numbers = sum(1 << i for i, a in enumerate(a for a in cls.args if a.is_tensor) if a.name in cls.numbers.split())
-        scope["FAST"] = _C.Fast(cls.ufunc, cls.kinds, cls.result == "bool", numbers)
+    scope["FAST"] = fast = cls.fast()
     if cls.derivatives:
         cls.node = scope["OPB"] = _C.OpBackward(node_name(cls.short), _backward(cls))
-        recipe = _recipe(cls) if cls.ufunc is not None else None
+        recipe = _recipe(cls) if fast is not None else None
         if recipe is not None:
-            scope["FAST"].record(scope["OPB"], recipe)
+            fast.record(scope["OPB"], recipe)
     if cls.returns:
         scope["RETURNS"] = _call.return_type(cls.short, cls.returns)
     return scope
@@ -373,6 +371,8 @@ def _recipe(cls):
             recipe.append(("input", tensors.index(name), asked))
         elif name.endswith("_shape") and name[:-6] in tensors:
             recipe.append(("shape", tensors.index(name[:-6])))
+        elif name in cls.fast_arguments:
+            recipe.append(("argument", cls.fast_arguments.index(name)))
         elif name in defaults:
             recipe.append(("value", defaults[name]))
         else:

@@ -4,6 +4,7 @@ See Note [Half precision] in ``_op`` and Note [Blocks] in ``runtime.blocks``.
 
 import numpy as np
 
+from .. import _C
 from ..runtime import blocks
 from ._elementwise import Activation, Elementwise, Function, Function2, promoted
 from ._op import FLOAT32, Op, is_half, narrowed
@@ -31,14 +32,19 @@ class Reduction(Op, kind=True):
     dims, so that they broadcast against ``input``.
 
     Class keywords:
-        lift: dtype rule of integers: "int64" (sum), "float" (refused, as mean does), "" (kept).
+        code: the loop of ``_C.reduce`` that is the plain case, with the arguments ``(input, dim, keepdim)``.
+        mean: True divides by how many elements are reduced to one.
+        floats: True leaves integers and bools to the slow path.
+        lift: dtype rule of integers: "int64" (sum), "" (kept).
+        halves: True hands half-precision arrays as they are; ``cpu`` gives float32.
     """
 
-    lift = ""
+    code = lift = ""
+    mean = floats = halves = False
 
     @classmethod
     def loop(cls):
-        cpu, lift = cls.cpu, cls.lift
+        cpu, lift, halves = cls.cpu, cls.lift, cls.halves
         names = [a.name for a in cls.args]
         wanted = names.index("dtype") if "dtype" in names else None
 
@@ -50,20 +56,39 @@ class Reduction(Op, kind=True):
                 store = dtype.np
             elif lift and store.kind in "biu":
                 store = np.dtype(np.int64)
-                input = input.astype(store) if lift == "int64" else input
             half = cls.opmath and is_half(store)
-            out = cpu(input.astype(FLOAT32) if half else input, *rest)
-            return narrowed(out, store) if half else out
+            out = cpu(input.astype(FLOAT32) if half and not (halves and store.itemsize == 2) else input, *rest)
+            if half:
+                return narrowed(out, store)
+            return out.astype(store) if wanted is not None and out.dtype != store else out
 
         return loop
 
+    @classmethod
+    def fast(cls):
+        return _C.Reducer(cls.code, cls.mean, cls.floats) if cls.code else None
+
+    @classmethod
+    def head_lines(cls):
+        if not cls.code:
+            return []
+        plain = " and ".join(
+            f"{a} is None" for a in ("out", "dtype") if a == "out" or any(b.name == a for b in cls.args)
+        )
+        return [
+            f"    if {plain}:",
+            "        r = reduce_tensor(FAST, input, dim, keepdim)",
+            "        if r is not None: return r",
+        ]
+
+    fast_arguments = ("dim", "keepdim")
     backward_saves = ("dim", "keepdim", "input_shape")
 
     @classmethod
     def backward_prelude(cls, saved):
-        lines = ["if not keepdim: grad = keep_dims(grad, dim, input_shape)"]
+        lines = ["if not keepdim and 0 < len(dim) < len(input_shape): grad = keep_dims(grad, dim, input_shape)"]
         if "out" in saved:
-            lines.append("if not keepdim: out = keep_dims(out, dim, input_shape)")
+            lines.append("if not keepdim and 0 < len(dim) < len(input_shape): out = keep_dims(out, dim, input_shape)")
         return lines
 
 

@@ -22,6 +22,7 @@ import types
 
 import numpy as np
 
+from .. import _C
 from .._C import TensorBase
 from ..dtypes import from_numpy
 from . import _codegen, _schema
@@ -144,6 +145,7 @@ class Op(metaclass=OpMeta):
     rebinds = False  # the in-place form becomes another window instead of writing (t_, squeeze_)
     multi = False  # a tuple of outputs of one kind (split, unbind)
     backward_saves: tuple = ()  # what a kind's backward needs beyond what derivatives name
+    fast_arguments: tuple = ()  # plain arguments that the fast path takes and can save
 
     def __init_subclass__(cls, kind=False, **keywords):
         super().__init_subclass__()
@@ -159,6 +161,15 @@ class Op(metaclass=OpMeta):
     def loop(cls):
         """The function the call path runs on the CPU: arrays and plain values in the schema's order."""
         return half_as_float32(cls.cpu) if cls.opmath else cls.cpu
+
+    @classmethod
+    def fast(cls):
+        """The fast path's part in C, which records by itself; None where there is none."""
+        if cls.ufunc is None:
+            return None
+        tensors = [a.name for a in cls.args if a.is_tensor]
+        numbers = sum(1 << i for i, name in enumerate(tensors) if name in cls.numbers.split())
+        return _C.Fast(cls.ufunc, cls.kinds, cls.result == "bool", numbers)
 
     @classmethod
     def head_lines(cls):

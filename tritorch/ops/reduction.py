@@ -4,21 +4,14 @@ import builtins
 
 import numpy as np
 
-from .. import _C
+from ..dtypes import from_numpy as dtype_of
 from ._kinds import Reduction
 from ._op import Op, conj, ops
+from ._reducing import count_of, reduced
 from ._schema import Dim, Dims, DType, Shape
 
 
-def count_of(shape, dims):
-    """How many elements a reduction of ``shape`` over ``dims`` takes to one."""
-    count = 1
-    for d in dims:
-        count *= shape[d]
-    return count
-
-
-class sum(Reduction, lift="int64", lean=_C.lean_sum):
+class sum(Reduction, code="sum", lift="int64", halves=True):
     """The sum of the elements along :attr:`dim` (None: of all). Integers and bools are summed as int64.
 
     Example:
@@ -28,49 +21,60 @@ class sum(Reduction, lift="int64", lean=_C.lean_sum):
     """
 
     def cpu(input, dim: Dims = None, keepdim: bool = False, *, dtype: DType = None):
-        return np.add.reduce(input, axis=dim, keepdims=keepdim)
+        out = reduced("sum", input, dim, keepdim)
+        return np.add.reduce(input, axis=dim, keepdims=keepdim) if out is None else out
 
     def d_input(grad, input_shape):
         return grad.expand(input_shape)
 
 
-class nansum(Reduction, lift="int64"):
-    """The sum along :attr:`dim` with NaN taken as zero."""
+class nansum(Reduction, code="nansum", floats=True, lift="int64"):
+    """The sum along :attr:`dim` with NaN taken as zero.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.nansum(tritorch.tensor([1.0, float("nan"), 2.0]))
+        tensor(3.)
+    """
 
     def check(input):
         if input.dtype.kind == "c":
-            raise RuntimeError("nansum does not support complex inputs")
+            raise RuntimeError("nansum on CPU does not support complex inputs")
 
     def cpu(input, dim: Dims = None, keepdim: bool = False, *, dtype: DType = None):
-        if input.dtype.kind == "f":
-            input = np.where(np.isnan(input), input.dtype.type(0), input)
-        return np.add.reduce(input, axis=dim, keepdims=keepdim)
+        return reduced("nansum" if input.dtype.kind == "f" else "sum", input, dim, keepdim)
 
-    def d_input(grad, input, input_shape):
-        return grad.expand(input_shape) * input.isnan().logical_not()
+    def d_input(grad, input):
+        return grad * input.isnan().logical_not()
 
 
-class mean(Reduction):
+class mean(Reduction, code="sum", mean=True, floats=True, halves=True):
     """The mean of the elements along :attr:`dim` (None: of all).
 
     Raises:
         RuntimeError: for integers and bools, unless ``dtype`` names a floating type.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.mean(tritorch.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
+        tensor([1.5000, 3.5000])
     """
 
     def check(input, dtype):
-        kind = input.dtype.kind if dtype is None else dtype.np.kind
-        if kind in "biu":
-            what = "Input dtype" if dtype is None else "Optional dtype"
-            given = {"bool": "Bool", "uint8": "Byte", "int8": "Char", "int16": "Short", "int32": "Int", "int64": "Long"}
-            name = given.get((input.dtype if dtype is None else dtype.np).name, "Long")
+        given = dtype_of(input.dtype) if dtype is None else dtype
+        if given.category < 2:
+            what = "Input" if dtype is None else "Optional"
             raise RuntimeError(
-                f"mean(): could not infer output dtype. {what} must be either a floating point or complex dtype. "
-                f"Got: {name}"
+                f"mean(): could not infer output dtype. {what} dtype must be either a floating point or complex dtype. "
+                f"Got: {given.type_name}"
             )
 
     def cpu(input, dim: Dims = None, keepdim: bool = False, *, dtype: DType = None):
-        total = np.add.reduce(input, axis=dim, keepdims=keepdim)
-        return np.divide(total, input.dtype.type(count_of(input.shape, dim)))
+        count = count_of(input.shape, dim)
+        out = reduced("sum", input, dim, keepdim, divisor=float(count))
+        if out is None:
+            out = np.divide(np.add.reduce(input, axis=dim, keepdims=keepdim), input.dtype.type(count))
+        return out
 
     def d_input(grad, input_shape, dim):
         return (grad / count_of(input_shape, dim)).expand(input_shape)
@@ -88,11 +92,12 @@ class nanmean(Op):
         return ops.nansum(input, dim, keepdim, dtype=dtype) / count
 
 
-class prod_of(Reduction, lift="int64", function=False, method=False):
+class prod_of(Reduction, code="product", floats=True, lift="int64", function=False, method=False):
     """The product of the elements along :attr:`dim`."""
 
     def cpu(input, dim: Dims = None, keepdim: bool = False, *, dtype: DType = None):
-        return np.multiply.reduce(input, axis=dim, keepdims=keepdim)
+        out = reduced("product", input if input.dtype.kind not in "biu" else input.astype(np.int64), dim, keepdim)
+        return np.multiply.reduce(input, axis=dim, keepdims=keepdim) if out is None else out
 
     def d_input(grad, input, out, dim):
         if not builtins.bool((input == 0).any()):
@@ -129,27 +134,51 @@ class product_of_others(Op, function=False, method=False, has_out=False):
         return others.reshape(*[shape[d] for d in order]).permute(*back)
 
 
-class all(Reduction):
-    """Whether all elements along :attr:`dim` are true (not zero): bool, or uint8 for uint8."""
+def _logical(name, ufunc, input, dim, keepdim):
+    """bool, or uint8 for uint8."""
+    if input.dtype.kind == "b":
+        return reduced(name, input, dim, keepdim)
+    out = np.asarray(ufunc.reduce(input, axis=dim, keepdims=keepdim))
+    return out.astype(np.uint8) if input.dtype == np.uint8 else out
+
+
+class all(Reduction, code="all", opmath=False):
+    """Whether all elements along :attr:`dim` are true (not zero): bool, or uint8 for uint8.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.all(tritorch.tensor([[1, 0], [1, 1]]), 1)
+        tensor([False,  True])
+    """
 
     def cpu(input, dim: Dims = None, keepdim: bool = False):
-        out = np.logical_and.reduce(input, axis=dim, keepdims=keepdim)
-        return np.asarray(out).astype(np.uint8) if input.dtype == np.uint8 else out
+        return _logical("all", np.logical_and, input, dim, keepdim)
 
 
-class any(Reduction):
-    """Whether any element along :attr:`dim` is true (not zero): bool, or uint8 for uint8."""
+class any(Reduction, code="any", opmath=False):
+    """Whether any element along :attr:`dim` is true (not zero): bool, or uint8 for uint8.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.any(tritorch.tensor([[0, 0], [0, 1]]), 1)
+        tensor([False,  True])
+    """
 
     def cpu(input, dim: Dims = None, keepdim: bool = False):
-        out = np.logical_or.reduce(input, axis=dim, keepdims=keepdim)
-        return np.asarray(out).astype(np.uint8) if input.dtype == np.uint8 else out
+        return _logical("any", np.logical_or, input, dim, keepdim)
 
 
-class count_nonzero(Reduction, has_out=False):
-    """How many elements along :attr:`dim` are not zero, as int64."""
+class count_nonzero(Reduction, has_out=False, opmath=False):
+    """How many elements along :attr:`dim` (None: of all) are not zero, as int64.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.count_nonzero(tritorch.tensor([0, 3, 0, 4]))
+        tensor(2)
+    """
 
     def cpu(input, dim: Dims = None):
-        return np.add.reduce(input != 0, axis=dim, dtype=np.int64)
+        return reduced("sum", np.asarray(input != 0), dim, False)
 
 
 class logsumexp(Op, also="special.logsumexp"):
@@ -168,14 +197,12 @@ class logsumexp_of(Reduction, function=False, method=False):
         if input.size == 0 and count_of(input.shape, dim) == 0:
             return np.log(np.add.reduce(input, axis=dim, keepdims=keepdim))
         top = np.maximum.reduce(input.real, axis=dim, keepdims=True)
-        top = np.where(np.isinf(top), input.dtype.type(0).real, top)
+        top = np.where(np.isinf(top), top.dtype.type(0), top)
         out = np.log(np.add.reduce(np.exp(input - top), axis=dim, keepdims=True)) + top
         return out if keepdim else out.reshape([n for i, n in enumerate(input.shape) if i not in dim])
 
     def d_input(grad, input, out):
-        return grad * conj(
-            (input - out.masked_fill(out.isinf() & (out.real < 0) if out.is_complex() else out == -np.inf, 0)).exp()
-        )
+        return grad * conj((input - out.masked_fill(out.real == -np.inf, 0)).exp())
 
 
 class sum_to_size(Op, function=False, has_out=False):

@@ -7,6 +7,7 @@ from ..errors import not_implemented
 from ..shape import wrap_dim
 from ._kinds import Scan
 from ._op import Op, conj, ops
+from ._reducing import scanned
 from ._schema import Dim, DType, Number
 
 
@@ -20,7 +21,8 @@ class cumsum(Scan, inplace=True, lift=True):
     """
 
     def cpu(input, dim: Dim, *, dtype: DType = None):
-        return np.add.accumulate(input, axis=dim)
+        out = scanned(input, dim, False)
+        return np.add.accumulate(input, axis=dim) if out is None else out
 
     def d_input(grad, dim):
         return grad.flip(dim).cumsum(dim).flip(dim) if grad.ndim else grad
@@ -36,7 +38,8 @@ class cumprod(Scan, inplace=True, lift=True):
     """
 
     def cpu(input, dim: Dim, *, dtype: DType = None):
-        return np.multiply.accumulate(input, axis=dim)
+        out = scanned(input, dim, True)
+        return np.multiply.accumulate(input, axis=dim) if out is None else out
 
     def d_input(grad, input, out, dim):
         if not input.ndim:

@@ -130,7 +130,7 @@ def _at_rank(input, k, dim, keepdim):
     return (values, indices) if keepdim else (values.squeeze(dim), indices.squeeze(dim))
 
 
-class kthvalue(Op, returns=("values", "indices"), opmath=False):
+class kthvalue(Op, returns=("values", "indices"), opmath=False, strict_out=True):
     """The ``k``-th smallest element along :attr:`dim`, from 1, and its index.
 
     Raises:
@@ -142,13 +142,8 @@ class kthvalue(Op, returns=("values", "indices"), opmath=False):
         tensor(2.)
     """
 
-    def check(input, k, dim, out):
+    def check(input, k, dim):
         _refuse_kinds("kthvalue", input, "bc")
-        if out is not None and any(np.may_share_memory(input, x._array) for x in out):
-            raise RuntimeError(
-                "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single "
-                "memory location. Please clone() the tensor before performing the operation."
-            )
         size = input.shape[dim] if input.ndim else 1
         if not size:
             raise empty_reduction("kthvalue", dim)
@@ -203,7 +198,7 @@ class median_of(Op, name="median", function=False, method=False, opmath=False):
         return _median_of_all("median", input)
 
     def d_input(grad, input, out):
-        return ops.share_among_equals(grad, input, out, None)
+        return ops.share_among_equals(input, out, grad, None)
 
 
 class nanmedian_of(Op, name="nanmedian", function=False, method=False, opmath=False):
@@ -216,7 +211,7 @@ class nanmedian_of(Op, name="nanmedian", function=False, method=False, opmath=Fa
         return _median_of_all("nanmedian", input)
 
     def d_input(grad, input, out):
-        return ops.share_among_equals(grad, input, out, None)
+        return ops.share_among_equals(input, out, grad, None)
 
 
 class median_along(Op, name="median", function=False, method=False, returns=("values", "indices"), opmath=False):

@@ -6,25 +6,19 @@ import numpy as np
 
 from ._kinds import Reduction
 from ._op import Op, conj, ops
+from ._reducing import count_of, reduced
 from ._schema import Dims, Number
 
 
-def count_of(shape, dims):
-    """How many elements a reduction of ``shape`` over ``dims`` takes to one."""
-    return math.prod([shape[d] for d in dims])
-
-
-def _spread(input, dim, correction, keepdim):
-    """The sum of the squared distances from the mean, over their number less the correction: two passes."""
-    count = count_of(input.shape, dim)
-    distance = np.add.reduce(input, axis=dim, keepdims=True) / input.dtype.type(count)
-    distance = np.subtract(input, distance)
-    if input.dtype.kind == "c":
-        squares = np.square(distance.real) + np.square(distance.imag)
-    else:
-        squares = np.square(distance, out=distance if distance.ndim else None)
-    total = np.add.reduce(squares, axis=dim, keepdims=keepdim)
-    return total / total.dtype.type(max(count - correction, 0))
+def _spread(input, dim, correction, keepdim, root):
+    """The sum of the squared distances from the mean, over their number less the correction; or the root of that."""
+    free = float(max(count_of(input.shape, dim) - correction, 0))
+    if input.dtype.kind != "c":
+        mean = reduced("sum", input, dim, keepdim, divisor=float(count_of(input.shape, dim)))
+        return reduced("distances", input, dim, keepdim, divisor=free, root=root, centre=mean.astype(np.float64))
+    distance = input - np.add.reduce(input, axis=dim, keepdims=True) / count_of(input.shape, dim)
+    squares = np.square(distance.real) + np.square(distance.imag)
+    return reduced("sum", squares, dim, keepdim, divisor=free, root=root)
 
 
 def _degrees(shape, dim, correction):
@@ -37,7 +31,7 @@ class var_of(Reduction, name="var", function=False, method=False):
     """The variance along dims, less ``correction`` degrees of freedom."""
 
     def cpu(input, dim: Dims, correction: Number, keepdim: bool):
-        return _spread(input, dim, correction, keepdim)
+        return _spread(input, dim, correction, keepdim, False)
 
     def d_input(grad, input, dim, correction):
         free = _degrees(input.shape, dim, correction)
@@ -48,7 +42,7 @@ class std_of(Reduction, name="std", function=False, method=False):
     """The square root of the variance along dims."""
 
     def cpu(input, dim: Dims, correction: Number, keepdim: bool):
-        return np.sqrt(_spread(input, dim, correction, keepdim))
+        return _spread(input, dim, correction, keepdim, True)
 
     def d_input(grad, input, out, dim, correction):
         free = _degrees(input.shape, dim, correction)
@@ -143,7 +137,7 @@ def _quantile(name, input, q, dim, keepdim, interpolation):
         )
     if not input.numel():
         raise RuntimeError(f"{name}() input tensor must be non-empty")
-    kept = [1] * input.ndim if dim is None else None
+    kept = [1] * input.ndim
     rows = input.reshape(-1) if dim is None or not input.ndim else input.movedim(dim, -1)
     ordered = rows.sort(-1)[0]
     last = ordered.shape[-1] - 1
@@ -162,7 +156,7 @@ def _quantile(name, input, q, dim, keepdim, interpolation):
         out = ops.lerp(out, ordered.gather(-1, ranks.ceil().long()), weight)
     out = out.movedim(-1, 0)
     if keepdim:
-        out = out.reshape([len(out), *kept]) if kept is not None else out.unsqueeze(dim % input.ndim + 1)
+        out = out.reshape([len(out), *kept]) if dim is None or not input.ndim else out.unsqueeze(dim % input.ndim + 1)
     return out if q.ndim else out.squeeze(0)
 
 

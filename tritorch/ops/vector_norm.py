@@ -6,11 +6,8 @@ import numpy as np
 
 from ._kinds import Reduction
 from ._op import Op, ops
+from ._reducing import reduced
 from ._schema import Dim, Dims, DType, Number
-
-
-def _scaled_length(size, dim, keepdim, p):
-    return np.power(np.add.reduce(np.power(size, p), axis=dim, keepdims=keepdim), 1 / p)
 
 
 class norm_of(Reduction, name="linalg_vector_norm", function=False, method=False):
@@ -24,18 +21,16 @@ class norm_of(Reduction, name="linalg_vector_norm", function=False, method=False
             _refuse_empty(input.shape, p, dim)
 
     def cpu(input, p: Number, dim: Dims, keepdim: bool):
-        if p == 2 and input.dtype.kind != "c":
-            return np.sqrt(np.add.reduce(np.square(input), axis=dim, keepdims=keepdim))
-        size = np.absolute(input)
-        if p == math.inf:
-            return np.maximum.reduce(size, axis=dim, keepdims=keepdim)
-        if p == -math.inf:
-            return np.minimum.reduce(size, axis=dim, keepdims=keepdim)
-        if p == 0:
-            return np.add.reduce(size != 0, axis=dim, keepdims=keepdim, dtype=size.dtype)
+        size = np.absolute(input) if input.dtype.kind == "c" or p not in (1, 2) else input
+        if p == 2:
+            return reduced("squares", size, dim, keepdim, root=True)
         if p == 1:
-            return np.add.reduce(size, axis=dim, keepdims=keepdim)
-        return _scaled_length(size, dim, keepdim, size.dtype.type(p))
+            return reduced("absolute", size, dim, keepdim)
+        if math.isinf(p):
+            return reduced("max" if p > 0 else "min", size, dim, keepdim)
+        if p == 0:
+            return reduced("sum", np.asarray(size != 0, size.dtype), dim, keepdim)
+        return np.power(reduced("sum", np.power(size, size.dtype.type(p)), dim, keepdim), size.dtype.type(1 / p))
 
     def d_input(grad, input, out, p, dim):
         if p == 0:
