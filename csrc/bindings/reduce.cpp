@@ -129,6 +129,12 @@ PyObject* reduce_array(PyObject*, PyObject* args, PyObject* keywords) {
                         "reduce: distances want a float64 centre for each output, the others none");
         return nullptr;
     }
+    const Ref aligned =
+        PyArray_ISALIGNED(request.in)
+            ? Ref()
+            : Ref::steal(PyArray_FromArray(request.in, nullptr, NPY_ARRAY_ALIGNED));  // a copy
+    if (PyErr_Occurred()) return nullptr;
+    if (aligned) request.in = as_array(aligned.get());
     request.keepdim = keepdim;
     request.job.divisor = divisor;
     request.job.root = root;
