@@ -48,7 +48,9 @@ def test_every_dim_and_stride(name, view):
             np.testing.assert_allclose(out.numpy(), want, rtol=2e-6, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["sum", "mean", "amax", "var", "std", "norm", "nansum", "prod", "all", "any", "argmax"])
+@pytest.mark.parametrize(
+    "name", ["sum", "mean", "amax", "var", "std", "norm", "nansum", "prod", "all", "any", "argmax"]
+)
 def test_memory_that_is_not_aligned(name):
     kept = np.arange(1, 11, dtype=np.float32)
     x = tritorch.frombuffer(bytearray(b"\0" + kept.tobytes()), dtype=tritorch.float32, offset=1)
