@@ -26,11 +26,34 @@ class _linalg_inv_ex(NamedTuple):
     inverse: _Tensor
     info: _Tensor
 
+class _linalg_ldl_factor(NamedTuple):
+    LD: _Tensor
+    pivots: _Tensor
+
+class _linalg_ldl_factor_ex(NamedTuple):
+    LD: _Tensor
+    pivots: _Tensor
+    info: _Tensor
+
 class _linalg_lstsq(NamedTuple):
     solution: _Tensor
     residuals: _Tensor
     rank: _Tensor
     singular_values: _Tensor
+
+class _linalg_lu(NamedTuple):
+    P: _Tensor
+    L: _Tensor
+    U: _Tensor
+
+class _linalg_lu_factor(NamedTuple):
+    LU: _Tensor
+    pivots: _Tensor
+
+class _linalg_lu_factor_ex(NamedTuple):
+    LU: _Tensor
+    pivots: _Tensor
+    info: _Tensor
 
 class _linalg_qr(NamedTuple):
     Q: _Tensor
@@ -51,6 +74,7 @@ class _linalg_svd(NamedTuple):
 
 from .dtypes import dtype as dtype
 from .tensor import Tensor as Tensor
+from .errors import LinAlgError as LinAlgError
 
 def cholesky(A: _Tensor, *, upper: _bool = False, out: Any = None) -> Any: ...
 def cholesky_ex(A: _Tensor, *, upper: _bool = False, check_errors: _bool = False, out: Any = None) -> _linalg_cholesky_ex: ...
@@ -66,7 +90,14 @@ def householder_product(input: _Tensor, tau: _Tensor, *, out: Any = None) -> Any
 def inv(A: _Tensor, *, out: Any = None) -> Any: ...
 def inv_ex(A: _Tensor, *, check_errors: _bool = False, out: Any = None) -> _linalg_inv_ex: ...
 def inverse(A: _Tensor, *, out: Any = None) -> Any: ...
+def ldl_factor(A: _Tensor, *, hermitian: _bool = False, out: Any = None) -> _linalg_ldl_factor: ...
+def ldl_factor_ex(A: _Tensor, *, hermitian: _bool = False, check_errors: _bool = False, out: Any = None) -> _linalg_ldl_factor_ex: ...
+def ldl_solve(LD: _Tensor, pivots: _Tensor, B: _Tensor, *, hermitian: _bool = False, out: Any = None) -> _Tensor: ...
 def lstsq(A: _Tensor, B: _Tensor, rcond: Any = None, *, driver: Any = None) -> _linalg_lstsq: ...
+def lu(A: _Tensor, *, pivot: _bool = True, out: Any = None) -> _linalg_lu: ...
+def lu_factor(A: _Tensor, *, pivot: _bool = True, out: Any = None) -> _linalg_lu_factor: ...
+def lu_factor_ex(A: _Tensor, *, pivot: _bool = True, check_errors: _bool = False, out: Any = None) -> _linalg_lu_factor_ex: ...
+def lu_solve(LU: _Tensor, pivots: _Tensor, B: _Tensor, *, left: _bool = True, adjoint: _bool = False, out: Any = None) -> Any: ...
 def matmul(input: _Tensor, other: _Tensor, *, out: Any = None) -> _Tensor: ...
 def matrix_exp(A: _Tensor) -> Any: ...
 def matrix_norm(A: _Tensor, ord: Any = 'fro', dim: Any = (-2, -1), keepdim: _bool = False, *, dtype: Any = None, out: Any = None, axis: _int | Sequence[_int] | None = None, keepdims: _bool | None = None) -> Any: ...
