@@ -4,4 +4,4 @@ from . import _api
 from .errors import LinAlgError as LinAlgError
 
 globals().update(_api.namespace("linalg"))
-__all__ = [*sorted(_api.namespace("linalg")), "LinAlgError"]
+__all__ = sorted(_api.namespace("linalg")) + ["LinAlgError"]

@@ -72,4 +72,6 @@ def test_gradient_is_exact_for_parabolas():
 
 def test_hash_of_any_order():
     x = matrices(50)
-    assert tritorch.hash_tensor(x).item() == tritorch.hash_tensor(x.flip(0)).item() != tritorch.hash_tensor(x[1:]).item()
+    assert (
+        tritorch.hash_tensor(x).item() == tritorch.hash_tensor(x.flip(0)).item() != tritorch.hash_tensor(x[1:]).item()
+    )

@@ -41,7 +41,9 @@ def _uneven(x, at, dim, edge_order):
         last = (part(n - 1, n) - part(n - 2, n - 1)) / steps[n - 2]
     else:
         u, v = steps[0], steps[1]
-        first = -(2 * u + v) / (u * (u + v)) * part(0, 1) + (u + v) / (u * v) * part(1, 2) - u / (v * (u + v)) * part(2, 3)
+        first = (
+            -(2 * u + v) / (u * (u + v)) * part(0, 1) + (u + v) / (u * v) * part(1, 2) - u / (v * (u + v)) * part(2, 3)
+        )
         u, v = steps[n - 3], steps[n - 2]
         last = v / (u * (u + v)) * part(n - 3, n - 2) - (u + v) / (u * v) * part(n - 2, n - 1)
         last = last + (2 * v + u) / (v * (u + v)) * part(n - 1, n)

@@ -205,7 +205,9 @@ _adjoint = adjoint  # `adjoint` is an argument above
 
 def _check_solve(LU, pivots, B, left):
     if LU.dtype.category < 2 or LU.dtype.itemsize < 4:
-        raise RuntimeError(f"linalg.lu_solve: Expected a floating point or complex tensor as input. Got {LU.dtype.type_name}")
+        raise RuntimeError(
+            f"linalg.lu_solve: Expected a floating point or complex tensor as input. Got {LU.dtype.type_name}"
+        )
     if LU.dtype is not B.dtype:
         raise RuntimeError(
             f"linalg.lu_solve: Expected LU and B to have the same dtype, but found LU of type {LU.dtype.type_name} and B of "

@@ -10,6 +10,7 @@ from .linear_cross_entropy_options import LinearCrossEntropyOptions
 
 __all__ = ["LinearCrossEntropyLoss"]
 
+
 class LinearCrossEntropyLoss(_WeightedLoss):
     """:class:`CrossEntropyLoss` of what a linear map makes of the input.
 
