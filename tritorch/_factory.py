@@ -9,7 +9,10 @@ from . import _C, dtypes
 from .dtypes import as_dtype, from_python
 from .errors import cpp_name
 from .runtime.device import device as Device
-from .runtime.device import get_default_device
+from .runtime.array import DeviceArray
+from .runtime.device import get_default_device, moved
+from .runtime.gpu import available
+from .runtime.transfer import to_device, to_host
 from .tensor import Tensor
 
 __all__ = [
@@ -117,7 +120,7 @@ def _refuse(data, array):
 
 def _array_of(data, kind, copy):
     if isinstance(data, Tensor):
-        array = data._array
+        array = to_host(data._array)
     elif isinstance(data, (np.ndarray, np.generic)):
         array = np.asarray(data)
         dtypes.from_numpy(array.dtype)
@@ -192,10 +195,12 @@ def _base(data):
     return next(t for t in _PY if isinstance(data, t))
 
 
-def _check_device(device, name):
-    device = get_default_device() if device is None else Device(device)
-    if device.type != "cpu":
-        raise RuntimeError(f"{name}: expected device cpu, got {device}: this version of tritorch runs on the CPU alone")
+def _place(array, device, name):
+    """``array``, of the host or a device, where ``device`` (None: the default one) says."""
+    device = available(get_default_device() if device is None else Device(device), name)
+    if device.type == "cpu":
+        return to_host(array)
+    return array if array.__class__ is DeviceArray else to_device(array)
 
 
 def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=False):
@@ -213,8 +218,10 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
         tensor([[1, 2],
                 [3, 4]])
     """
-    _check_device(device, "tensor")
-    made = _C.wrap(_array_of(data, None if dtype is None else as_dtype(dtype, "tensor"), copy=True))
+    if device is None and isinstance(data, Tensor):
+        device = data.device
+    array = _array_of(data, None if dtype is None else as_dtype(dtype, "tensor"), copy=True)
+    made = _C.wrap(array if device is None and not moved else _place(array, device, "tensor"))
     if requires_grad:
         made.requires_grad = True
     return made
@@ -230,11 +237,11 @@ def as_tensor(data, dtype=None, device=None):
         >>> float(a[0])
         7.0
     """
-    _check_device(device, "as_tensor")
     kind = None if dtype is None else as_dtype(dtype, "as_tensor")
     if isinstance(data, Tensor):
-        return data if kind is None or data.dtype is kind else data.to(kind)
-    return _C.wrap(_array_of(data, kind, copy=False))
+        return data.to(device, kind) if device is not None else data if kind in (None, data.dtype) else data.to(kind)
+    array = _array_of(data, kind, copy=False)
+    return _C.wrap(array if device is None and not moved else _place(array, device, "as_tensor"))
 
 
 def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):

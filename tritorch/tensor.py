@@ -8,8 +8,10 @@ from . import _C, _print
 from .dtypes import ALL, from_numpy, get_default_dtype
 from .errors import ambiguous_bool, not_a_scalar, tensor_type
 from .runtime import shared_memory
+from .runtime.array import DeviceArray
 from .runtime.device import cpu
 from .runtime.storage import UntypedStorage, owner
+from .runtime.transfer import to_device, to_host
 from .shape import Size, contiguous_format, contiguous_strides, size_args, strided, wrap_dim
 
 __all__ = ["Tensor"]
@@ -243,7 +245,7 @@ class Tensor(_C.TensorBase):
         Raises:
             RuntimeError: if there is not exactly one element.
         """
-        array = self._array
+        array = to_host(self._array)
         if array.size != 1:
             raise not_a_scalar(array.size)
         value = array.item()
@@ -251,7 +253,7 @@ class Tensor(_C.TensorBase):
 
     def tolist(self):
         """The elements as nested lists of Python numbers."""
-        array = self._array
+        array = to_host(self._array)
         return (array.astype(np.float32) if self.dtype in NARROW else array).tolist()
 
     def numpy(self, *, force=False):
@@ -262,6 +264,13 @@ class Tensor(_C.TensorBase):
         """
         if self.requires_grad and not force:
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        if self._array.__class__ is DeviceArray:
+            if force:
+                return to_host(self._array)
+            raise TypeError(
+                f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host "
+                "memory first."
+            )
         return self._array
 
     def __array__(self, dtype=None, copy=None):
@@ -286,7 +295,7 @@ class Tensor(_C.TensorBase):
     def __bool__(self):
         if self._array.size != 1:
             raise ambiguous_bool(self._array.size)
-        return bool(self._array.item())
+        return bool(to_host(self._array).item())
 
     def __int__(self):
         return int(self.item())
@@ -300,7 +309,7 @@ class Tensor(_C.TensorBase):
     def __index__(self):
         if self.dtype.category > 1 or self._array.size != 1:
             raise TypeError("only integer tensors of a single element can be converted to an index")
-        return int(self._array.item())
+        return int(to_host(self._array).item())
 
     def __format__(self, spec):
         return self.item().__format__(spec) if self.ndim == 0 else object.__format__(self, spec)
@@ -320,7 +329,7 @@ class Tensor(_C.TensorBase):
         return bool((element == self).any())
 
     def __repr__(self):
-        return _print.tensor_repr(self, self._array)
+        return _print.tensor_repr(self, to_host(self._array))
 
     # -- memory ---------------------------------------------------------------------------------------
 
@@ -378,7 +387,7 @@ class Tensor(_C.TensorBase):
         root = owner(self._array)
         copy = memo.setdefault(("storage", id(root)), None)
         if copy is None:
-            copy = memo["storage", id(root)] = root.copy(order="A")
+            copy = memo["storage", id(root)] = _copied(root)
             memo.setdefault(id(memo), []).append(root)  # keeps the id from being used again
         made = _rebuild(type(self), copy, *_parts(self)[1:], self.requires_grad, {})
         memo[id(self)] = made
@@ -414,12 +423,19 @@ def _parts(tensor):
     return root, tensor.dtype, start, array.shape, array.strides
 
 
+def _copied(root):
+    """A copy of the memory that a root array owns, on the same device."""
+    if root.__class__ is not DeviceArray:
+        return root.copy(order="A")
+    return to_device(to_host(root))
+
+
 def _rebuild(cls, root, kind, start, shape, strides, requires_grad, state):
     if root.size:
         flat = root.reshape(-1, order="A").view(kind.np)[start // kind.itemsize :]
         array = np.lib.stride_tricks.as_strided(flat, shape, strides)
     else:
-        array = np.empty(shape, kind.np)
+        array = root[:0].view(kind.np).reshape(shape) if root.__class__ is DeviceArray else np.empty(shape, kind.np)
     made = _C.wrap_as(cls, array)
     made.requires_grad = requires_grad
     if state:

@@ -2,6 +2,7 @@
 #include "context.h"
 
 #include "host.h"
+#include "numpy.h"
 
 #include <mutex>
 #include <vector>
@@ -49,11 +50,36 @@ PyObject* make_context() {
     return context.release();
 }
 
+// Note [Dispatch]
+// A loop is called with arrays; where one of them is on a device, what runs instead is what `device_loops` has
+// for it. That table is a dict whose __missing__ makes the entry.
+PyObject* device_loops = nullptr;
+
+PyObject* device_array_among(PyObject* const* args, Py_ssize_t count) {
+    if (!device_array_type) return nullptr;
+    for (Py_ssize_t i = 0; i < count; ++i) {
+        if (is_device_array(args[i])) return args[i];
+        if (!PyList_CheckExact(args[i])) continue;
+        for (Py_ssize_t k = 0; k < PyList_GET_SIZE(args[i]); ++k)
+            if (is_device_array(PyList_GET_ITEM(args[i], k))) return PyList_GET_ITEM(args[i], k);
+    }
+    return nullptr;
+}
+
+PyObject* run_on_device(PyObject* const* args, Py_ssize_t count, PyObject* names) {
+    const Ref loop = Ref::steal(PyObject_GetItem(device_loops, args[0]));
+    if (!loop) return nullptr;
+    return unless_killed([&] {
+        return PyObject_Vectorcall(loop.get(), args + 1, (count - 1) | PY_VECTORCALL_ARGUMENTS_OFFSET, names);
+    });
+}
+
 PyObject* run(PyObject*, PyObject* const* args, Py_ssize_t count, PyObject* names) {
     if (count == 0) {
         PyErr_SetString(PyExc_TypeError, "run() needs a function to call");
         return nullptr;
     }
+    if (device_array_among(args + 1, count - 1)) return run_on_device(args, count, names);
     const NumpyContext context;
     if (!context) return nullptr;
     return unless_killed([&] {
@@ -61,10 +87,32 @@ PyObject* run(PyObject*, PyObject* const* args, Py_ssize_t count, PyObject* name
     });
 }
 
+PyObject* dispatch(PyObject*, PyObject* const* args, Py_ssize_t count, PyObject* names) {
+    if (count == 0) {
+        PyErr_SetString(PyExc_TypeError, "dispatch() needs a function to call");
+        return nullptr;
+    }
+    if (device_array_among(args + 1, count - 1)) return run_on_device(args, count, names);
+    return unless_killed([&] {
+        return PyObject_Vectorcall(args[0], args + 1, (count - 1) | PY_VECTORCALL_ARGUMENTS_OFFSET, names);
+    });
+}
+
+PyObject* set_device_loops(PyObject*, PyObject* loops) {
+    Py_XSETREF(device_loops, Py_NewRef(loops));
+    Py_RETURN_NONE;
+}
+
 PyMethodDef functions[] = {{"run", method(run), METH_FASTCALL | METH_KEYWORDS,
                             "run(function, *args, **kwargs)\n\nCalls a NumPy function without floating-point "
                             "warnings and with memory from "
-                            "the host allocator."},
+                            "the host allocator. With an array on a device among the arguments, calls what "
+                            "the device has for the function."},
+                           {"dispatch", method(dispatch), METH_FASTCALL | METH_KEYWORDS,
+                            "dispatch(function, *args, **kwargs)\n\nAs run(), without the NumPy context."},
+                           {"set_device_loops", set_device_loops, METH_O,
+                            "set_device_loops(table)\n\nThe mapping from functions on host arrays to those on "
+                            "device arrays."},
                            {nullptr}};
 
 int init(PyObject* module) { return PyModule_AddFunctions(module, functions); }

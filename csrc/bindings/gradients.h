@@ -19,7 +19,7 @@ inline TensorObject* tensor_in(const autograd::Value& value) noexcept {
 inline autograd::Value into_value(Ref tensor) noexcept { return autograd::Value(tensor.release()); }
 inline bool is_recorded(const TensorObject* tensor) noexcept { return tensor->requires_grad; }
 inline PyArrayObject* host_array(const TensorObject* tensor) noexcept {
-    return PyArray_Check(tensor->array) ? as_array(tensor->array) : nullptr;
+    return is_host_array(tensor->array) ? as_array(tensor->array) : nullptr;
 }
 
 // An operator of backend.h, borrowed; throws where set_backend() has not been given it.

@@ -8,6 +8,8 @@
 
 namespace tritorch {
 
+PyTypeObject* device_array_type = nullptr;
+
 namespace {
 
 // Indexed by type number: NumPy's own are small and dense, those of ml_dtypes count up from NPY_USERDEF.
@@ -92,7 +94,18 @@ PyObject* wrap_as(PyObject*, PyObject* const* args, Py_ssize_t count) {
     return wrap_array_as(reinterpret_cast<PyTypeObject*>(args[0]), args[1]);
 }
 
+PyObject* set_device_array(PyObject*, PyObject* type) {
+    if (!PyType_Check(type) || !PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(type), &PyArray_Type)) {
+        PyErr_SetString(PyExc_TypeError, "set_device_array(cls): expected a subclass of np.ndarray");
+        return nullptr;
+    }
+    device_array_type = reinterpret_cast<PyTypeObject*>(Py_NewRef(type));
+    Py_RETURN_NONE;
+}
+
 PyMethodDef functions[] = {
+    {"set_device_array", set_device_array, METH_O,
+     "set_device_array(cls)\n\nThe subclass of np.ndarray whose memory is on a device."},
     {"register_dtype", method(register_dtype), METH_FASTCALL,
      "register_dtype(np_dtype, dtype)\n\nArrays of `np_dtype` make tensors of `dtype`."},
     {"wrap", wrap, METH_O,
@@ -118,6 +131,11 @@ PyObject* dtype_of(PyObject* array) {
     if (!PyArray_DescrCheck(descr.get())) return no_dtype(descr.get());
     PyObject** slot = dtypes.at(reinterpret_cast<PyArray_Descr*>(descr.get())->type_num);
     return slot && *slot ? *slot : no_dtype(descr.get());
+}
+
+PyObject* device_of(PyObject* array) {
+    if (!is_device_array(array)) return Py_NewRef(types.cpu ? types.cpu : Py_None);
+    return PyObject_GetAttrString(array, "device");
 }
 
 PyObject* shape_of(PyObject* array) {
@@ -171,7 +189,7 @@ std::string describe_array(PyObject* array) {
 }
 
 PyObject* wrap_any(PyObject* stolen) {
-    if (PyArray_CheckExact(stolen)) return wrap_array(stolen);
+    if (PyArray_CheckExact(stolen) || is_device_array(stolen)) return wrap_array(stolen);
     PyObject* array = PyArray_IsScalar(stolen, Generic) ? PyArray_FromScalar(stolen, nullptr)
                                                         : PyArray_FromAny(stolen, nullptr, 0, 0, 0, nullptr);
     Py_DECREF(stolen);

@@ -17,10 +17,18 @@
 
 namespace tritorch {
 
+// The subclass of np.ndarray whose memory is on a device (runtime/array.py), named by set_device_array().
+extern PyTypeObject* device_array_type;
+inline bool is_device_array(PyObject* object) noexcept { return Py_TYPE(object) == device_array_type; }
+// An array whose memory the host may read.
+inline bool is_host_array(PyObject* object) noexcept { return PyArray_Check(object) && !is_device_array(object); }
+
 inline PyArrayObject* as_array(PyObject* object) noexcept { return reinterpret_cast<PyArrayObject*>(object); }
 
 // The tritorch.dtype of an array or DeviceArray: borrowed, or null with an error set.
 PyObject* dtype_of(PyObject* array);
+// The tritorch.device of an array: a new reference.
+PyObject* device_of(PyObject* array);
 // Its shape as tritorch.Size: a new reference.
 PyObject* shape_of(PyObject* array);
 // The kind character of its dtype, with 'V' for ml_dtypes' floats; 0 with an error set.

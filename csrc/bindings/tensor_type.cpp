@@ -103,8 +103,7 @@ PyObject* get_output_nr(PyObject* self, void*) {
 // The CPU's arrays are NumPy's; any other says where it is.
 PyObject* get_device(PyObject* self, void*) {
     PyObject* array = as_tensor(self)->array;
-    return !array || PyArray_Check(array) ? or_none(Ref::share(types.cpu))
-                                          : PyObject_GetAttrString(array, "device");
+    return array ? device_of(array) : or_none(Ref::share(types.cpu));
 }
 
 PyObject* get_is_leaf(PyObject* self, void*) {

@@ -28,7 +28,7 @@ struct Geometry {
 
 PyObject* window_on(PyArrayObject* array, Geometry& geometry) {
     Py_INCREF(PyArray_DESCR(array));
-    PyObject* made = PyArray_NewFromDescr(&PyArray_Type, PyArray_DESCR(array), geometry.ndim, geometry.dims,
+    PyObject* made = PyArray_NewFromDescr(Py_TYPE(array), PyArray_DESCR(array), geometry.ndim, geometry.dims,
                                           geometry.strides, geometry.data,
                                           PyArray_FLAGS(array) & NPY_ARRAY_WRITEABLE, nullptr);
     if (!made) return nullptr;

@@ -11,11 +11,15 @@ from ..dtypes import as_dtype, can_cast
 from ..dtypes import from_numpy as dtype_of
 from ..dtypes import get_default_dtype as default_dtype
 from ..errors import argument_type, cant_cast, cpp_name, expected_tensor, output_shape
+from ..runtime import pointwise
+from ..runtime.array import DeviceArray, root_of
 from ..runtime.device import cpu as cpu_device
 from ..runtime.device import device as Device
 from ..runtime.device import get_default_device as default_device
 from ..runtime.device import moved
+from ..runtime.gpu import available
 from ..shape import broadcast, size_args, wrap_dim, wrap_dims
+from ._device import create_on
 
 __all__ = [
     "TensorBase",
@@ -23,7 +27,9 @@ __all__ = [
     "assign",
     "assign_tensor",
     "cpu_device",
+    "create_on",
     "default_dtype",
+    "is_copy",
     "is_operand",
     "keep_dims",
     "metas",
@@ -122,12 +128,22 @@ def keep_dims(x, dim, shape):
     return None if x is None else x.reshape([1 if dim is None or i in dim else n for i, n in enumerate(shape)])
 
 
-def place(device, name):
-    """The device of a new tensor."""
+def place(device, name, like=None):
+    """Where a new tensor goes: None is where the array ``like`` is (the host, without one); else a device.
+
+    Raises:
+        RuntimeError: for a device that is not there, saying why.
+    """
     device = default_device() if device is None else Device(device)
-    if device.type != "cpu":
-        raise RuntimeError(f"{name}: expected device cpu, got {device}: this version of tritorch runs on the CPU alone")
-    return device
+    if device.type == "cpu":
+        return None if like is None or like.__class__ is not DeviceArray else device
+    device = available(device, name)
+    return None if like.__class__ is DeviceArray and like.device is device else device
+
+
+def is_copy(array, source):
+    """Whether ``array`` is memory of its own, on a device."""
+    return array.__class__ is DeviceArray and root_of(array) is not root_of(source)
 
 
 def out_dtype(op, out, dtype):
@@ -155,7 +171,10 @@ def assign(target, value, name):
             if not can_cast(source, goal):
                 raise cant_cast(source, goal)
         refuse_overlap(array)
-        array[...] = value
+        if array.__class__ is DeviceArray:
+            pointwise.copy(array, value)
+        else:
+            array[...] = value
     _C.bump(target)
     return target
 

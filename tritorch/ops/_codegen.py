@@ -11,7 +11,7 @@ import re
 import types
 
 from .. import _C
-from . import _call
+from . import _call, _device
 from ._schema import MISSING
 
 OPERATORS = {  # Python's operator -> its method, reflected, in-place
@@ -87,7 +87,7 @@ def _compile(title, name, lines, scope):
 
 
 FROM_C = """
-    fast1 fast2 fast_into run wrap view become views bump plain_size arrays_of needs_grad record record_inplace
+    fast1 fast2 fast_into run dispatch wrap view become views bump plain_size arrays_of needs_grad record record_inplace
     check_inplace reduce_tensor
 """.split()
 
@@ -107,6 +107,10 @@ def _scope(cls):
         **{name: getattr(_call, name) for name in _call.__all__},
         **{f"_{a.name}": a.default for a in cls.public_args() if a.default is not MISSING},
     }
+    if cls.slot == "cpu":
+        _device.owned(scope["LOOP"], cls)
+        if scope["LOOP_"] is not None:
+            _device.owned(scope["LOOP_"], cls, inplace=True)
     scope["FAST"] = fast = cls.fast()
     if cls.derivatives:
         cls.node = scope["OPB"] = _C.OpBackward(node_name(cls.short), _backward(cls))
@@ -239,8 +243,11 @@ def _check(cls):
 def _run(cls):
     arrays = ", ".join(f"a_{a.name}" if a.is_tensor else a.name for a in cls.args)
     if not cls.arithmetic:
-        return [f"    r = LOOP({arrays})"]
-    return [f"    r = run(LOOP, {arrays})" if arrays else "    r = run(LOOP)"]
+        return [f"    r = {'LOOP(' if cls.cuda is None and cls.windows else 'dispatch(LOOP, '}{arrays})"]
+    call = f"run(LOOP, {arrays})" if arrays else "run(LOOP)"
+    if cls.creates:
+        return [f"    r = {call} if where is None else create_on(where, LOOP{', ' if arrays else ''}{arrays})"]
+    return [f"    r = {call}"]
 
 
 def _function(cls):

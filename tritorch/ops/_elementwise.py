@@ -11,7 +11,10 @@ from ..dtypes import from_numpy as dtype_of
 from ..dtypes import get_default_dtype, number_dtype, result_dtype
 from ..errors import invalid_combination
 from ..runtime import blocks
+from ..runtime.array import result_like
+from ..runtime.pointwise import pointwise
 from ..shape import broadcast
+from ._device import mixed
 from ._op import FLOAT32, Op, is_half
 
 BOOL = np.dtype(np.bool_)
@@ -140,6 +143,47 @@ class Elementwise(Op, kind=True):
 
         loop.takes_into = True
         return loop
+
+    @classmethod
+    def device_loop(cls):
+        formula, plans = cls.cuda, {}
+        if formula is None:
+            return None
+        tensors = [a for a in cls.args if a.is_tensor]
+        count = len(tensors)
+        kept = [a.name in cls.keep.split() for a in tensors]
+        floats = [a.role == "number" for a in cls.args[count:]]
+
+        def loop(*args, into=None):
+            operands, plain = args[:count], args[count:]
+            key = [get_default_dtype()]
+            for x in operands:
+                key += (x.dtype, x.ndim) if isinstance(x, np.ndarray) else (x.__class__,)
+            key = tuple(key)
+            try:
+                compute, store, casts = plans[key]
+            except KeyError:
+                compute, store, _ = cls.plan(operands)
+                casts = [None if k else compute for k in kept] + [
+                    compute if f and compute.kind == "f" else None for f in floats
+                ]
+                plans[key] = compute, store, casts
+            shape = broadcast(*[x.shape for x in operands if isinstance(x, np.ndarray)])
+            operands = [x if x.__class__ is not np.ndarray else zero_dim(x) for x in operands]
+            if into is None or into.dtype != store or into.shape != shape:
+                into = result_like(operands, shape, store)
+            pointwise(formula, [into], [*operands, *plain], casts)
+            return into
+
+        loop.takes_into = True
+        return loop
+
+
+def zero_dim(x):
+    """A 0-dim host array among device arrays, as a number; one with dims is refused."""
+    if x.ndim:
+        raise mixed()
+    return x.item()
 
 
 class Function(Elementwise, kind=True):

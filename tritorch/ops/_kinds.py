@@ -170,6 +170,7 @@ class View(Op, kind=True):
     has_out = False
     opmath = False
     arithmetic = False
+    windows = True
     rebinds = True
 
     @classmethod
@@ -180,7 +181,7 @@ class View(Op, kind=True):
             plain = "".join(f", {a.name}" for a in cls.args[1:])
             return [f"    out_ = view(input, r, lambda base: OP.call(base{plain}))"]
         if cls.copies:
-            return ["    out_ = wrap(r) if r.flags.owndata else view(input, r)"]
+            return ["    out_ = wrap(r) if r.flags.owndata or is_copy(r, a_input) else view(input, r)"]
         return ["    out_ = view(input, r)"]
 
 
@@ -194,6 +195,7 @@ class Creation(Op, kind=True):
     has_out = True
     method = False
     opmath = False
+    creates = True
 
     @classmethod
     def loop(cls):
@@ -206,7 +208,7 @@ class Creation(Op, kind=True):
 
     @classmethod
     def bind_lines(cls):
-        lines = ["    if device is not None or moved: place(device, NAME)"]
+        lines = ["    where = place(device, NAME) if device is not None or moved else None"]
         names = [a.name for a in cls.args]
         if "dtype" not in names:
             return lines
@@ -229,7 +231,7 @@ class Like(Creation, kind=True):
     @classmethod
     def bind_lines(cls):
         return [
-            "    if device is not None: place(device, NAME)",
+            "    where = None if device is None else place(device, NAME, a_input)",
             "    dtype = a_input.dtype if dtype is None else as_dtype(dtype, NAME).np",
         ]
 

@@ -5,6 +5,8 @@ import numpy as np
 from .._C import TensorBase
 from .._factory import number_array
 from ..errors import argument_type
+from ..runtime.array import DeviceArray
+from ..runtime.array import empty as device_empty
 from ..shape import contiguous_format, contiguous_strides, preserve_format
 from ._call import number
 
@@ -13,27 +15,28 @@ __all__ = [
 ]  # fmt: skip
 
 
-def empty_in(shape, kind, memory_format):
-    """An uninitialised array of that shape and NumPy dtype in that memory format."""
+def empty_in(shape, kind, memory_format, new=np.empty):
+    """An uninitialised array of that shape and NumPy dtype in that memory format, made by ``new``."""
     if memory_format is contiguous_format:
-        return np.empty(shape, kind)
+        return new(shape, kind)
     strides = contiguous_strides(shape, 1, memory_format)
     order = sorted(range(len(shape)), key=lambda d: -strides[d])
     inverse = np.argsort(order)
-    return np.empty([shape[d] for d in order], kind).transpose(inverse)
+    return new([shape[d] for d in order], kind).transpose(inverse)
 
 
 def empty_as(array, kind, memory_format=preserve_format):
     """An uninitialised array of the shape of ``array``. Preserving keeps the strides of a dense array, and of any other
     the order of the dims."""
+    new = device_empty if array.__class__ is DeviceArray else np.empty
     if memory_format is not preserve_format:
-        return empty_in(array.shape, kind, memory_format)
+        return empty_in(array.shape, kind, memory_format, new)
     if array.flags.c_contiguous:
-        return np.empty(array.shape, kind)
-    if 0 in array.strides:
+        return new(array.shape, kind)
+    if 0 in array.strides or new is device_empty:
         order = dims_by_stride(array.shape, array.strides)
         inverse = np.argsort(order)
-        return np.empty([array.shape[d] for d in order], kind).transpose(inverse)
+        return new([array.shape[d] for d in order], kind).transpose(inverse)
     return np.empty_like(array, kind, order="K", subok=False)
 
 

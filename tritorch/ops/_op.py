@@ -26,6 +26,7 @@ from .. import _C
 from .._C import TensorBase
 from ..dtypes import from_numpy
 from . import _codegen, _schema
+from ._device import refuse_host
 
 __all__ = ["Op", "REGISTRY", "ops"]
 
@@ -133,11 +134,14 @@ class Op(metaclass=OpMeta):
     opmath = True
     arithmetic = True
     strict_out = False
+    creates = False  # a new tensor, on the device that is asked for
+    windows = False  # cpu gives windows on its argument, on whatever device that is
     attribute: object = False
     ufunc = None
-    lean = (
-        None  # a C function of the tensors for the plain small case, plain arguments at their defaults; None: not plain
+    cuda: object = (
+        None  # the slot for a GPU: a function of arrays as cpu is, or, in elementwise kinds, a formula in Triton
     )
+    lean = None  # a C function of the tensors for the plain small case, plain arguments at default; None: not plain
     abstract = True
     node: object = None  # what record() makes a node of, where there are derivatives
     has_out = True
@@ -170,6 +174,19 @@ class Op(metaclass=OpMeta):
         tensors = [a.name for a in cls.args if a.is_tensor]
         numbers = sum(1 << i for i, name in enumerate(tensors) if name in cls.numbers.split())
         return _C.Fast(cls.ufunc, cls.kinds, cls.result == "bool", numbers)
+
+    @classmethod
+    def device_loop(cls):
+        """What the call path runs on a GPU, of the same arguments; None: the operator has no kernel."""
+        slot = cls.cuda
+        if slot is None:
+            return None
+
+        def loop(*args):
+            refuse_host(args)
+            return slot(*args)
+
+        return loop
 
     @classmethod
     def head_lines(cls):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..runtime.jit import triton
 from .._C import ufuncs
 from ..dtypes import from_numpy as dtype_of
 from ..dtypes import number_dtype
@@ -55,6 +56,10 @@ class add(Elementwise, operator="+", inplace=True, numbers="input other", ufunc=
 
     def cpu(input, other, *, alpha: Number = 1):
         return np.add(input, scaled(other, alpha))
+
+    @triton.jit
+    def cuda(input, other, alpha):
+        return input + alpha * other
 
     def d_input(grad):
         return grad

@@ -9,8 +9,10 @@ from ..dtypes import ALL, as_dtype
 from ..dtypes import dtype as dtype_type
 from ..errors import tensor_type
 from ..runtime.device import device as Device
+from ..runtime import pointwise
+from ..runtime.gpu import available
+from ..runtime.transfer import to_device, to_host
 from ..shape import preserve_format
-from ._call import cpu_device, place
 from ._layout import empty_as
 from ._op import Op, OpMeta, ops
 
@@ -91,6 +93,11 @@ class to(Op, function=False, has_out=False, opmath=False):
         np.copyto(out, input, casting="unsafe")
         return out
 
+    def cuda(input, dtype, memory_format=preserve_format):
+        out = empty_as(input, dtype.np, memory_format)
+        pointwise.copy(out, input)
+        return out
+
     def d_input(grad):
         return grad  # cast back by the edge
 
@@ -99,19 +106,35 @@ class to(Op, function=False, has_out=False, opmath=False):
             if args[0] is input.dtype and memory_format is preserve_format:
                 return input
             return ops.to(input, args[0], memory_format)
-        if len(args) == 1 and not kwargs and args[0] == "cpu" and memory_format is preserve_format:
-            return input
         dtype, device, copy = _target(args, kwargs)
-        if device is not None and device != "cpu" and device is not cpu_device:
-            place(device, "to")
-        return convert(input, dtype, copy, memory_format or preserve_format)
+        moved = input if device is None else on(input, device, "to")
+        return convert(moved, dtype, copy and moved is input, memory_format or preserve_format)
+
+
+class transfer(Op, function=False, method=False, has_out=False, opmath=False, arithmetic=False):
+    """The tensor on another device: from ``source`` to ``device``."""
+
+    def cpu(input, device: object, source: object):
+        return to_device(input)
+
+    def cuda(input, device, source):
+        return to_host(input) if device.type == "cpu" else input
+
+    def d_input(grad, source):
+        return on(grad, source, "to")
+
+
+def on(input, device, name):
+    """``input`` on ``device`` (or what names one): itself, if it is there."""
+    device = available(Device(device), name)
+    return input if input.device is device else ops.transfer(input, device, input.device)
 
 
 class type_as(Op, function=False, has_out=False):
     """The tensor in the dtype of ``other``."""
 
     def eager(input, other):
-        return convert(input, other.dtype)
+        return convert(on(input, other.device, "type_as"), other.dtype)
 
 
 _TYPES = {tensor_type(kind): kind for kind in ALL}
@@ -136,11 +159,10 @@ class type(Op, function=False, has_out=False):
             return input.type_name()
         if isinstance(dtype, str):
             name = dtype.replace("torch.", "tritorch.", 1) if dtype.startswith("torch.") else dtype
-            if ".cuda." in name:
-                place("cuda", "type")
-            if name not in _TYPES:
+            plain = name.replace(".cuda.", ".")
+            if plain not in _TYPES:
                 raise ValueError(f"invalid type: {dtype!r}")
-            return convert(input, _TYPES[name])
+            return convert(on(input, "cpu" if plain == name else "cuda", "type"), _TYPES[plain])
         kind = getattr(dtype, "dtype", dtype)  # tritorch.FloatTensor has one
         if not isinstance(kind, dtype_type):
             raise TypeError("dtype must be a type, str, or dtype object")
@@ -173,16 +195,16 @@ class cpu(Op, function=False, has_out=False):
     """The tensor in host memory: itself, if it is there."""
 
     def eager(input, memory_format: object = preserve_format):
-        return convert(input, None, False, memory_format)
+        return convert(on(input, "cpu", "cpu"), None, False, memory_format)
 
 
 class cuda(Op, function=False, has_out=False):
-    """The tensor on a GPU.
+    """The tensor on a GPU: itself, if it is there.
 
     Raises:
-        RuntimeError: always: this version runs on the CPU alone.
+        RuntimeError: if there is no GPU, saying why.
     """
 
     def eager(input, device: object = None, non_blocking: object = False, memory_format: object = preserve_format):
-        place("cuda" if device is None else device, "cuda")
-        return input
+        moved = on(input, "cuda" if device is None else device, "cuda")
+        return convert(moved, None, False, memory_format)

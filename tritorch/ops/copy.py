@@ -3,7 +3,11 @@
 import numpy as np
 
 from .._C import TensorBase, copy_into
-from ..shape import broadcast, preserve_format
+from ..runtime import pointwise
+from ..runtime.array import DeviceArray
+from ..runtime.transfer import to_device, to_host
+from ..shape import broadcast, contiguous_format, preserve_format
+from ._device_fill import fill_with, filled
 from ._layout import empty_as, number_array
 from ._op import Op, ops
 
@@ -26,8 +30,23 @@ class clone(Op, has_out=False, opmath=False):
         copy_into(out, input)
         return out
 
+    def cuda(input, memory_format=preserve_format):
+        out = empty_as(input, input.dtype, memory_format)
+        pointwise.copy(out, input)
+        return out
+
     def d_input(grad):
         return grad
+
+
+def check_broadcast(target, source):
+    """torch's error where ``source`` is not broadcast to ``target``."""
+    if source.shape != target.shape:
+        shape = broadcast(target.shape, source.shape)
+        if shape != target.shape:
+            raise RuntimeError(
+                f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(shape)}"
+            )
 
 
 class copy(Op, function=False, method=False, inplace=True, opmath=False):
@@ -39,13 +58,20 @@ class copy(Op, function=False, method=False, inplace=True, opmath=False):
         return out
 
     def cpu_(input, src, non_blocking):
-        if src.shape != input.shape:
-            shape = broadcast(input.shape, src.shape)
-            if shape != input.shape:
-                raise RuntimeError(
-                    f"output with shape {list(input.shape)} doesn't match the broadcast shape {list(shape)}"
-                )
+        check_broadcast(input, src)
         copy_into(input, src)
+
+    def cuda(input, src, non_blocking=False):
+        out = empty_as(input, input.dtype, contiguous_format)
+        pointwise.copy(out, src)
+        return out
+
+    def cuda_(input, src, non_blocking=False):
+        check_broadcast(input, src)
+        if input.__class__ is not DeviceArray:
+            copy_into(input, to_host(src))
+        else:
+            pointwise.copy(input, src if src.__class__ is DeviceArray else to_device(src))
 
     def d_input(grad):
         return ops.zeros_like(grad)
@@ -80,6 +106,14 @@ class fill(Op, inplace=True, method=False, opmath=False, numbers="value"):
     def cpu_(input, value):
         input.fill(value if isinstance(value, np.ndarray) else number_array(value, input.dtype))
 
+    def cuda(input, value):
+        out = empty_as(input, input.dtype)
+        fill_with(out, value)
+        return out
+
+    def cuda_(input, value):
+        fill_with(input, value)
+
     def d_input(grad):
         return ops.zeros_like(grad)
 
@@ -95,6 +129,12 @@ class zero(Op, method=False, function=False, inplace=True, opmath=False):
 
     def cpu_(input):
         input.fill(0)
+
+    def cuda(input):
+        return filled(input.shape, input.dtype, 0)
+
+    def cuda_(input):
+        fill_with(input, 0)
 
     def d_input(grad):
         return ops.zeros_like(grad)

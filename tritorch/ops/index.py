@@ -8,6 +8,7 @@ import numpy as np
 from .. import _C
 from .._C import TensorBase, basic_index, bump, needs_grad, record, view
 from ..dtypes import from_numpy as dtype_of
+from ..runtime.array import DeviceArray
 from ._call import refuse_overlap
 from ._index import BOOL, INT64, add_at, frozen, gather_from, index_error, is_mask, is_trivial, numpy_index, resolve
 from ._kinds import View
@@ -103,7 +104,7 @@ class setitem(Op, operator="[]=", function=False, method=False, has_out=False):
         window = basic_index(input._array, index)
         if window is None:
             _put(input, index, value)
-        elif needs_grad(input, value):
+        elif window.__class__ is DeviceArray or needs_grad(input, value):
             value = value if isinstance(value, TensorBase) else _C.wrap(value)
             ops.slice_(input, frozen(index)).copy_(_without_leading_ones(value, window.ndim))
         else:

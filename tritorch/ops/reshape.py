@@ -5,6 +5,7 @@ from ..dtypes import as_dtype
 from ..dtypes import dtype as dtype_type
 from ..dtypes import from_numpy as dtype_of
 from ..runtime.storage import owner
+from ..runtime.transfer import packed
 from ..shape import contiguous_format, infer_size, not_viewable, preserve_format, size_args
 from ._kinds import View
 from ._op import Op, ops
@@ -102,6 +103,10 @@ class reshape(View, copies=True):
             out = run(new_array, infer_size(shape, input.size), input.dtype)
             copy_into(out.reshape(input.shape), input)
         return out
+
+    def cuda(input, shape):
+        out = reshaped(input, shape)
+        return reshaped(packed(input), shape) if out is None else out
 
     def d_input(grad, input_shape):
         return grad.reshape(input_shape)

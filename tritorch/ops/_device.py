@@ -1,0 +1,76 @@
+"""From the call path to what a device runs: the table behind Note [Dispatch] in csrc/bindings/context.cpp.
+
+A call path hands arrays to its loop for the CPU. Where one of them is on a device, what runs instead is found here, by
+that loop: the operator's ``cuda`` slot, in the way of its kind.
+"""
+
+import numpy as np
+
+from .. import _C
+from ..runtime import pointwise, transfer
+from ..runtime.array import DeviceArray
+
+__all__ = ["create_on", "loops", "mixed", "owned", "refuse_host"]
+
+_owners: dict = {}  # a loop for the CPU -> (operator, whether it writes its first argument)
+
+
+class _Loops(dict):
+    def __missing__(self, loop):
+        op, inplace = _owners[loop]
+        made = op.device_loop()
+        if made is None:
+            made = _refuse(op)
+        elif inplace:
+            made = op.__dict__["cuda_"].__func__ if "cuda_" in op.__dict__ else _written_back(made)
+        self[loop] = made
+        return made
+
+
+loops = _Loops()
+_C.set_device_loops(loops)
+
+
+def owned(loop, op, inplace=False):
+    """Notes whose loop it is."""
+    _owners[loop] = (op, inplace)
+
+
+def _refuse(op):
+    def loop(*args, **kwargs):
+        raise NotImplementedError(f"{op.path}: expected tensors on cpu, got cuda: the operator has no kernel for cuda")
+
+    return loop
+
+
+def _written_back(loop):
+    def inplace(input, *args):
+        pointwise.copy(input, loop(input, *args))
+
+    return inplace
+
+
+def create_on(device, loop, *args):
+    """A new array on ``device``, from what makes it there or, without such, copied from the host."""
+    op, _ = _owners[loop]
+    if device.type == "cpu":
+        return _C.run(loop, *[np.empty(x.shape, x.dtype) if x.__class__ is DeviceArray else x for x in args])
+    if op.cuda is not None:
+        return loops[loop](*args)
+    return transfer.to_device(np.asarray(_C.run(loop, *args)))
+
+
+def mixed():
+    """torch's error for tensors on several devices."""
+    return RuntimeError(
+        "Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu!"
+    )
+
+
+def refuse_host(args):
+    """torch's error where a host array is among the arguments of a device loop."""
+    for x in args:
+        if isinstance(x, list):
+            refuse_host(x)
+        elif x.__class__ is np.ndarray:
+            raise mixed()
