@@ -8,8 +8,8 @@ import numpy as np
 from . import _C, dtypes
 from .dtypes import as_dtype, from_python
 from .errors import cpp_name
-from .runtime.device import device as Device
 from .runtime.array import DeviceArray
+from .runtime.device import device as Device
 from .runtime.device import get_default_device, moved
 from .runtime.gpu import available
 from .runtime.transfer import to_device, to_host

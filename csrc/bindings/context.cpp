@@ -51,8 +51,8 @@ PyObject* make_context() {
 }
 
 // Note [Dispatch]
-// A loop is called with arrays; where one of them is on a device, what runs instead is what `device_loops` has
-// for it. That table is a dict whose __missing__ makes the entry.
+// A loop is called with arrays; where one of them is on a device, what runs instead is what `device_loops`
+// has for it. That table is a dict whose __missing__ makes the entry.
 PyObject* device_loops = nullptr;
 
 PyObject* device_array_among(PyObject* const* args, Py_ssize_t count) {
@@ -103,17 +103,18 @@ PyObject* set_device_loops(PyObject*, PyObject* loops) {
     Py_RETURN_NONE;
 }
 
-PyMethodDef functions[] = {{"run", method(run), METH_FASTCALL | METH_KEYWORDS,
-                            "run(function, *args, **kwargs)\n\nCalls a NumPy function without floating-point "
-                            "warnings and with memory from "
-                            "the host allocator. With an array on a device among the arguments, calls what "
-                            "the device has for the function."},
-                           {"dispatch", method(dispatch), METH_FASTCALL | METH_KEYWORDS,
-                            "dispatch(function, *args, **kwargs)\n\nAs run(), without the NumPy context."},
-                           {"set_device_loops", set_device_loops, METH_O,
-                            "set_device_loops(table)\n\nThe mapping from functions on host arrays to those on "
-                            "device arrays."},
-                           {nullptr}};
+PyMethodDef functions[] = {
+    {"run", method(run), METH_FASTCALL | METH_KEYWORDS,
+     "run(function, *args, **kwargs)\n\nCalls a NumPy function without floating-point "
+     "warnings and with memory from "
+     "the host allocator. With an array on a device among the arguments, calls what "
+     "the device has for the function."},
+    {"dispatch", method(dispatch), METH_FASTCALL | METH_KEYWORDS,
+     "dispatch(function, *args, **kwargs)\n\nAs run(), without the NumPy context."},
+    {"set_device_loops", set_device_loops, METH_O,
+     "set_device_loops(table)\n\nThe mapping from functions on host arrays to those on "
+     "device arrays."},
+    {nullptr}};
 
 int init(PyObject* module) { return PyModule_AddFunctions(module, functions); }
 const Subject subject(init);

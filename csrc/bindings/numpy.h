@@ -21,7 +21,9 @@ namespace tritorch {
 extern PyTypeObject* device_array_type;
 inline bool is_device_array(PyObject* object) noexcept { return Py_TYPE(object) == device_array_type; }
 // An array whose memory the host may read.
-inline bool is_host_array(PyObject* object) noexcept { return PyArray_Check(object) && !is_device_array(object); }
+inline bool is_host_array(PyObject* object) noexcept {
+    return PyArray_Check(object) && !is_device_array(object);
+}
 
 inline PyArrayObject* as_array(PyObject* object) noexcept { return reinterpret_cast<PyArrayObject*>(object); }
 

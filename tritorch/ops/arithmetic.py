@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from ..runtime.jit import triton
 from .._C import ufuncs
 from ..dtypes import from_numpy as dtype_of
 from ..dtypes import number_dtype
 from ..errors import cpp_name
+from ..runtime.jit import triton
 from ._elementwise import number_as
 from ._kinds import Elementwise
 from ._op import Op, conj, ops

@@ -8,8 +8,8 @@ from .._C import TensorBase
 from ..dtypes import ALL, as_dtype
 from ..dtypes import dtype as dtype_type
 from ..errors import tensor_type
-from ..runtime.device import device as Device
 from ..runtime import pointwise
+from ..runtime.device import device as Device
 from ..runtime.gpu import available
 from ..runtime.transfer import to_device, to_host
 from ..shape import preserve_format
