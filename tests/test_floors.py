@@ -173,7 +173,9 @@ def test_no_import_is_hidden_in_a_function():
 
 
 def names_triton(module: str) -> bool:
-    return any(target.split(".")[0] == "triton" for item in imports(module) if not item.hidden for target in item.targets)
+    return any(
+        target.split(".")[0] == "triton" for item in imports(module) if not item.hidden for target in item.targets
+    )
 
 
 def test_importing_tritorch_never_loads_triton_or_torch():
