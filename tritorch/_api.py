@@ -7,7 +7,7 @@ from typing import Any
 
 from . import _C, _factory, autograd, dtypes, ops, shape
 from .autograd import enable_grad, grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
-from .ops import _op
+from .ops import _op, _schema
 from .runtime.device import device
 from .shape import Size
 from .tensor import Tensor
@@ -61,7 +61,7 @@ def _install(op):
     if op.attribute:
         setattr(Tensor, op.short, property(op.call, _writer(op.call) if op.attribute == "writable" else None))
     elif method is None:
-        method = not op.home and [a.role for a in op.args[:1]] == ["tensor"]
+        method = not op.home and _schema.takes_tensor(op.signed)
     if method:
         call = method if callable(method) else op.call
         for name in names:

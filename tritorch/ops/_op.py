@@ -105,6 +105,16 @@ class OpMeta(type):
         return f"<operator {cls.path}>" if "path" in cls.__dict__ else super().__repr__()
 
 
+class _Args:
+    """An operator's arguments, as its slot says, read when they are first asked for: importing hundreds pays nothing."""
+
+    def __get__(self, instance, cls):
+        if cls.signed is None:
+            raise AttributeError(f"{cls.__name__} has no arguments: it is a kind")
+        cls.args = args = _schema.parse(cls.signed)
+        return args
+
+
 class Op(metaclass=OpMeta):
     """Base of all kinds. A plain ``Op`` hands its arrays to ``cpu`` as they are.
 
@@ -129,6 +139,8 @@ class Op(metaclass=OpMeta):
     home = also = operator = alias = numbers = name = ""
     inplace = False
     function = True
+    signed: object = None  # the slot as it was written: what the arguments are read from
+    args: object = _Args()
     method: object = None
     returns: tuple = ()
     opmath = True
@@ -235,57 +247,51 @@ def _positional(function):
 
 def _define(cls):
     name = cls.__name__
-    prefix = cls.home.replace(".", "_") + "_" if cls.home else ""
-    short = cls.name or name.removeprefix(prefix)
-    cls.path = f"{cls.home}.{short}" if cls.home else short
-    cls.short = short
-    if not cls.__dict__.get("__doc__"):
+    home, space = cls.home, cls.__dict__
+    cls.short = short = cls.name or (name.removeprefix(home.replace(".", "_") + "_") if home else name)
+    cls.path = f"{home}.{short}" if home else short
+    if not space.get("__doc__"):
         raise TypeError(f"operator {cls.path}: a docstring is missing")
     if name in REGISTRY:
         raise TypeError(f"operator {cls.path}: the name is taken by {REGISTRY[name].__module__}")
-    slot = "eager" if "eager" in cls.__dict__ else "cpu"
+    cls.slot = slot = "eager" if "eager" in space else "cpu"
     if not hasattr(cls, slot):
         raise TypeError(f"operator {cls.path}: slot cpu (or eager) is missing")
-    if slot in cls.__dict__ or not hasattr(cls, "args"):  # else those of the operator it derives from
-        cls.args = _schema.parse(getattr(cls, slot))
-    for key, value in list(cls.__dict__.items()):
-        if callable(value) and not key.startswith("__") and not isinstance(value, type):
-            if hasattr(value, "__code__"):
-                setattr(
-                    cls, key, staticmethod(value if key == "method" or key.startswith("d_") else _positional(value))
-                )
-    cls.slot = slot
-    cls.derivatives = _derivatives(cls)
+    signed, derivatives = getattr(cls, slot), []
+    for key, value in list(space.items()):
+        if value.__class__ is types.FunctionType and not key.startswith("__"):
+            if key.startswith("d_"):
+                derivatives.append((key, value))
+            elif key != "method":
+                value = _positional(value)
+            setattr(cls, key, staticmethod(value))
+    if cls.signed is None:
+        cls.signed = _schema.checked(signed)
+    elif slot in space:  # else the arguments are those of the operator it derives from
+        cls.signed, cls.args = signed, _schema.parse(signed)
+    cls.derivatives = _derivatives(cls, derivatives) if derivatives else []
     _codegen.build(cls)
     REGISTRY[name] = cls
     for notify in on_define:
         notify(cls)
 
 
-def _derivatives(cls):
+def _derivatives(cls, functions):
     """[(tuple of argument names, function, names it asks for)] after checking every name."""
-    arguments = {a.name for a in cls.args}
-    tensors = {a.name for a in cls.args if a.is_tensor}
-    outs = set(cls.returns) or {"out"}
-    known = (
-        arguments
-        | outs
-        | {"out", "grad", "grads", "needs"}
-        | {f"grad_{o}" for o in outs}
-        | {f"{t}_shape" for t in tensors}
-    )
+    arguments, tensors = _schema.names(cls.signed), _schema.tensors(cls.signed)
+    outs = cls.returns or ("out",)
     found = []
-    for key, function in cls.__dict__.items():
-        if not key.startswith("d_"):
-            continue
-        function = function.__func__
+    for key, function in functions:
         targets = tuple(key[2:].split("__"))
         for target in targets:
             if target not in tensors:
                 raise TypeError(f"operator {cls.path}: {key} is the derivative of an unknown argument {target!r}")
-        asked = _schema.names(function)
+        asked = _schema.positional(function)
         for ask in asked:
-            if ask not in known:
-                raise TypeError(f"operator {cls.path}: {key} asks for {ask!r}, which it does not have")
+            if ask in ("grad", "out", "grads", "needs") or ask in arguments or ask in outs:
+                continue
+            if ask[:5] == "grad_" and ask[5:] in outs or ask[-6:] == "_shape" and ask[:-6] in tensors:
+                continue
+            raise TypeError(f"operator {cls.path}: {key} asks for {ask!r}, which it does not have")
         found.append((targets, function, asked))
     return found

@@ -6,7 +6,6 @@ the caller gave, so that a slot always sees non-negative ints or tuples of them.
 """
 
 import inspect
-from dataclasses import dataclass
 from typing import Any
 
 
@@ -41,14 +40,19 @@ class Number(complex):
 MISSING = inspect.Parameter.empty
 
 
-@dataclass(slots=True)
 class Arg:
     """One argument of an operator: its name, what it is (a role), and its default."""
 
-    name: str
-    role: str  # tensor | tensors | dim | dims | shape | star | number | value
-    default: Any = MISSING
-    keyword_only: bool = False
+    __slots__ = ("default", "keyword_only", "name", "role")
+
+    def __init__(self, name: str, role: str, default: Any = MISSING, keyword_only: bool = False):
+        self.name = name
+        self.role = role  # tensor | tensors | dim | dims | shape | star | number | value
+        self.default = default
+        self.keyword_only = keyword_only
+
+    def __repr__(self):
+        return f"Arg({self.name!r}, {self.role!r}, {self.default!r}, {self.keyword_only})"
 
     @property
     def is_tensor(self):
@@ -69,6 +73,35 @@ def _role(annotation):
     return ROLES.get(name, "value")
 
 
+def checked(function):
+    """``function``, if it can be an operator's slot.
+
+    Raises:
+        TypeError: if it takes ``*args`` or ``**kwargs``.
+    """
+    if function.__code__.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS):
+        raise TypeError(f"{function.__qualname__}: an operator's slot takes no *args or **kwargs; use Shape or Star")
+    return function
+
+
+def names(function):
+    """The names of a slot's arguments."""
+    code = function.__code__
+    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+
+def tensors(function):
+    """The names of those that are tensors or lists of them."""
+    notes = function.__annotations__
+    return [n for n in names(function) if n not in notes or _role(notes[n]) in ("tensor", "tensors")]
+
+
+def takes_tensor(function):
+    """Whether a slot's first argument is a tensor (not a list of them)."""
+    code = function.__code__
+    return code.co_argcount + code.co_kwonlyargcount > 0 and code.co_varnames[0] not in function.__annotations__
+
+
 def parse(function):
     """The arguments of a slot, in order.
 
@@ -78,9 +111,7 @@ def parse(function):
         >>> [(a.name, a.role) for a in parse(cpu)]
         [('input', 'tensor'), ('alpha', 'number')]
     """
-    code, defaults = function.__code__, {**(function.__kwdefaults__ or {})}
-    if code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS):
-        raise TypeError(f"{function.__qualname__}: an operator's slot takes no *args or **kwargs; use Shape or Star")
+    code, defaults = checked(function).__code__, {**(function.__kwdefaults__ or {})}
     count = code.co_argcount
     positional = code.co_varnames[:count]
     given = function.__defaults__ or ()
@@ -88,10 +119,10 @@ def parse(function):
     notes = function.__annotations__
     return [
         Arg(name, _role(notes.get(name, MISSING)), defaults.get(name, MISSING), i >= count)
-        for i, name in enumerate(code.co_varnames[: count + code.co_kwonlyargcount])
+        for i, name in enumerate(names(function))
     ]
 
 
-def names(function):
+def positional(function):
     """The parameter names of a derivative: what it is to be handed."""
     return list(function.__code__.co_varnames[: function.__code__.co_argcount])
