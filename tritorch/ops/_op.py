@@ -290,7 +290,7 @@ def _derivatives(cls, functions):
         for ask in asked:
             if ask in ("grad", "out", "grads", "needs") or ask in arguments or ask in outs:
                 continue
-            if ask[:5] == "grad_" and ask[5:] in outs or ask[-6:] == "_shape" and ask[:-6] in tensors:
+            if (ask[:5] == "grad_" and ask[5:] in outs) or (ask[-6:] == "_shape" and ask[:-6] in tensors):
                 continue
             raise TypeError(f"operator {cls.path}: {key} asks for {ask!r}, which it does not have")
         found.append((targets, function, asked))
