@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import _C
 from ..runtime import blocks
+from ._device_kinds import reduction_loop
 from ._elementwise import Activation, Elementwise, Function, Function2, promoted
 from ._op import FLOAT32, Op, is_half, narrowed
 from ._schema import Arg
@@ -31,6 +32,10 @@ class Reduction(Op, kind=True):
     ``cpu(input, dim, keepdim, ...)`` sees a tuple of dims. In derivatives ``grad`` and ``out`` keep the reduced
     dims, so that they broadcast against ``input``.
 
+    On a GPU the slot ``cuda`` is a formula that combines two values, and ``identity`` the text of what changes nothing
+    there; ``cuda_map`` (of an element and its index) makes a value of an element, ``cuda_finish`` (of a value and the
+    count) the result, a bool where ``truth`` says so. Or ``cuda`` is a function of arrays, as ``cpu`` is.
+
     Class keywords:
         code: the loop of ``_C.reduce`` that is the plain case, with the arguments ``(input, dim, keepdim)``.
         mean: True divides by how many elements are reduced to one.
@@ -39,6 +44,9 @@ class Reduction(Op, kind=True):
         halves: True hands half-precision arrays as they are; ``cpu`` gives float32.
     """
 
+    identity = "0"
+    truth = False
+    cuda_map = cuda_finish = None
     code = lift = ""
     mean = floats = halves = False
 
@@ -63,6 +71,10 @@ class Reduction(Op, kind=True):
             return out.astype(store) if wanted is not None and out.dtype != store else out
 
         return loop
+
+    @classmethod
+    def device_loop(cls):
+        return reduction_loop(cls) or super().device_loop()
 
     @classmethod
     def fast(cls):
