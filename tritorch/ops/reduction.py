@@ -5,7 +5,7 @@ import builtins
 import numpy as np
 
 from ..dtypes import from_numpy as dtype_of
-from ..runtime.jit import tl, triton
+from ..runtime.jit import triton
 from ._kinds import Reduction
 from ._op import Op, conj, ops
 from ._reducing import count_of, reduced

@@ -9,7 +9,7 @@ Note [Pointwise kernels].
 
 from . import array
 from .array import empty
-from .jit import Kernel, tl, triton
+from .jit import Kernel, triton
 from .launch import launch
 from .pointwise import language_type, merged, written
 
