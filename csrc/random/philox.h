@@ -6,22 +6,25 @@
 // each 64 bits with the low word first; one counter gives a block of four 32-bit words w0..w3. A fill of n
 // elements at offset o uses subsequence 0 and the blocks o, o + 1, ..., and says how many; the generator then
 // moves on by that number, so no block is ever used twice. Element i takes
-//   32-bit draws (float32, masks, integers of few values):  word i % 4 of block o + i / 4
-//   64-bit draws (float64, wide integers, permutations):    words 2k, 2k + 1 of block o + i / 2, k = i % 2;
-//   the
-//                                                           even word is the high half
-//   normal float32:  words 2k and 2k + 1 of block o + i / 4, k = i % 4 / 2, make two values by Box-Muller;
-//   even
-//                    elements take the sine, odd ones the cosine, as curand_normal4 does
-//   normal float64:  words 0, 1 (radius) and 2, 3 (angle) of block o + i / 2; sine, then cosine
+//
+// - 32-bit draws (float32, masks, integers of few values): word i % 4 of block o + i / 4;
+// - 64-bit draws (float64, wide integers, permutations): words 2k and 2k + 1 of block o + i / 2, k = i % 2;
+//   the even word is the high half;
+// - normal float32: words 2k and 2k + 1 of block o + i / 4, k = i % 4 / 2, make two values by Box-Muller;
+//   even elements take the sine, odd ones the cosine, as curand_normal4 does;
+// - normal float64: words 0, 1 (radius) and 2, 3 (angle) of block o + i / 2; sine, then cosine
+//
 // and in these units
-//   uniform:      (word >> 8) * 2^-24, or (draw >> 11) * 2^-53: in [0, 1), exact. Narrower floats take the
-//   top bits
-//                 that they can hold.
-//   Box-Muller:   radius sqrt(-2 log((word + 1/2) 2^-32)), angle 2 pi (word + 1/2) 2^-32; with 53 bits for
-//   float64 exponential:  -log(1 - uniform) / rate mask:         uniform < p integers:     low + the high
-//   half of draw * count; 32-bit draws up to 2^20 values, else 64-bit permutation:  the order that sorts the
-//   64-bit draws
+//
+// - uniform: (word >> 8) * 2^-24, or (draw >> 11) * 2^-53: in [0, 1), exact. Narrower floats take the top
+//   bits that they can hold;
+// - Box-Muller: radius sqrt(-2 log((word + 1/2) 2^-32)), angle 2 pi (word + 1/2) 2^-32; with 53 bits for
+//   float64;
+// - exponential: -log(1 - uniform) / rate;
+// - mask: uniform < p;
+// - integers: low + the high half of draw * count; 32-bit draws up to 2^20 values, else 64-bit;
+// - permutation: the order that sorts the 64-bit draws.
+//
 // A fill is thus independent of the number of threads, and a Triton kernel makes the same numbers from
 // tl.philox(seed, lo, hi, 0, 0).
 #pragma once

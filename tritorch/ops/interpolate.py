@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 
+from ._cubic import cubic_weights
 from ._op import Op, ops
 
 
@@ -33,18 +34,8 @@ def taps(n, out, mode, align_corners, scale, antialias):
         part = np.clip(centre - low, 0, 1)
         return np.stack([low, np.minimum(low + 1, n - 1)], 1), np.stack([1 - part, part], 1)
     low = np.floor(centre).astype(np.int64)
-    weights = np.stack(_cubic(centre - low), 1)
+    weights = np.stack(cubic_weights(centre - low), 1)
     return np.clip(low[:, None] + np.arange(-1, 3), 0, n - 1), weights
-
-
-def _cubic(t, a=-0.75):
-    def near(x):
-        return ((a + 2) * x - (a + 3)) * x * x + 1
-
-    def far(x):
-        return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
-
-    return [far(t + 1), near(t), near(1 - t), far(2 - t)]
 
 
 def _filter(mode, x, a=-0.5):

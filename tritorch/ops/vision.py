@@ -3,6 +3,7 @@
 import numpy as np
 
 from . import _conv
+from ._cubic import cubic_weights
 from ._op import Op, ops
 
 
@@ -254,16 +255,6 @@ def _valid(index, lengths):
     return good
 
 
-def _cubic(t, a=-0.75):
-    def near(x):
-        return ((a + 2) * x - (a + 3)) * x * x + 1
-
-    def far(x):
-        return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
-
-    return [far(t + 1), near(t), near(1 - t), far(2 - t)]
-
-
 class grid_sample(Op, home="nn.functional", method=False, has_out=False):
     """Pixels of (N, C, H, W) at the positions of a grid (N, H', W', 2) in [-1, 1] (and one dim more): (N, C, H', W').
 
@@ -314,7 +305,7 @@ class grid_sample(Op, home="nn.functional", method=False, has_out=False):
 
 def _bicubic(input, at, lengths, padding_mode, align_corners):
     low = [x.detach().floor() for x in at]
-    weights = [_cubic(x - f) for x, f in zip(at, low, strict=True)]
+    weights = [cubic_weights(x - f) for x, f in zip(at, low, strict=True)]
     total = None
     for i in range(4):
         for j in range(4):

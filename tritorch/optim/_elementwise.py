@@ -7,7 +7,15 @@ from .. import _api as tt
 from ..autograd import enable_grad, set_grad_enabled
 from .optimizer import Optimizer
 
-__all__ = ["ElementwiseOptimizer", "advance", "check_betas", "check_flags", "check_not_negative", "direction"]
+__all__ = [
+    "ElementwiseOptimizer",
+    "advance",
+    "check_betas",
+    "check_flags",
+    "check_not_negative",
+    "decay_of",
+    "direction",
+]
 
 
 class ElementwiseOptimizer(Optimizer):
@@ -58,6 +66,14 @@ def direction(param: Any, grad: Any, decay: Any, maximize: bool, decays: bool) -
     if decays:
         grad = grad.add(param, alpha=decay)
     return grad
+
+
+def decay_of(group: dict[str, Any]) -> tuple[float, dict[str, bool]]:
+    """The weight decay of a group as a formula takes it, which may shrink the parameter itself: number and flags."""
+    decay = float(group["weight_decay"])
+    decoupled = bool(group["decoupled_weight_decay"]) and decay != 0
+    flags = {"maximize": group["maximize"], "decays": decay != 0 and not decoupled, "decoupled": decoupled}
+    return 1.0 - float(group["lr"]) * decay if decoupled else decay, flags
 
 
 def advance(state: dict[str, Any]) -> float:

@@ -4,7 +4,15 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import _api as tt
-from ._elementwise import ElementwiseOptimizer, advance, check_betas, check_flags, check_not_negative, direction
+from ._elementwise import (
+    ElementwiseOptimizer,
+    advance,
+    check_betas,
+    check_flags,
+    check_not_negative,
+    decay_of,
+    direction,
+)
 from ._kernels import Formula
 
 __all__ = ["NAdam"]
@@ -85,9 +93,8 @@ class NAdam(ElementwiseOptimizer):
 
     def _plan(self, group: dict[str, Any]) -> Callable[[Any, Any, dict], tuple]:
         (beta1, beta2), lr, eps = group["betas"], float(group["lr"]), float(group["eps"])
-        decay, decoupled = float(group["weight_decay"]), group["decoupled_weight_decay"] and group["weight_decay"] != 0
-        update = _nadam.update(maximize=group["maximize"], decays=decay != 0 and not decoupled, decoupled=decoupled)
-        decay = 1.0 - lr * decay if decoupled else decay
+        decay, flags = decay_of(group)
+        update = _nadam.update(**flags)
         momentum_decay = group["momentum_decay"]
 
         def momentum(step: float) -> float:

@@ -4,7 +4,15 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import _api as tt
-from ._elementwise import ElementwiseOptimizer, advance, check_betas, check_flags, check_not_negative, direction
+from ._elementwise import (
+    ElementwiseOptimizer,
+    advance,
+    check_betas,
+    check_flags,
+    check_not_negative,
+    decay_of,
+    direction,
+)
 from ._kernels import Formula
 
 __all__ = ["RAdam"]
@@ -79,10 +87,8 @@ class RAdam(ElementwiseOptimizer):
 
     def _plan(self, group: dict[str, Any]) -> Callable[[Any, Any, dict], tuple]:
         (beta1, beta2), lr, eps = group["betas"], float(group["lr"]), float(group["eps"])
-        decay, decoupled = float(group["weight_decay"]), group["decoupled_weight_decay"] and group["weight_decay"] != 0
-        flags = {"maximize": group["maximize"], "decays": decay != 0 and not decoupled, "decoupled": decoupled}
+        decay, flags = decay_of(group)
         adaptive, plain = _radam.update(adaptive=True, **flags), _radam.update(adaptive=False, **flags)
-        decay = 1.0 - lr * decay if decoupled else decay
         longest = 2.0 / (1.0 - beta2) - 1.0  # the length of the simple average that the running one approaches
 
         def plan(p: Any, grad: Any, state: dict) -> tuple:
