@@ -5,8 +5,10 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include "../allocator/lock.h"
 #include "leaving.h"
 
+#include <cassert>
 #include <utility>
 
 namespace tritorch {
@@ -52,7 +54,10 @@ class Ref {
 // Holds the GIL for a scope, from any thread.
 class WithGil {
   public:
-    WithGil() : state_(unless_killed(PyGILState_Ensure)) {}
+    WithGil() {
+        assert(allocator::locks_held == 0);  // Note [The allocator's lock]
+        state_ = unless_killed(PyGILState_Ensure);
+    }
     ~WithGil() { PyGILState_Release(state_); }
     WithGil(const WithGil&) = delete;
     WithGil& operator=(const WithGil&) = delete;
