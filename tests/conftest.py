@@ -1,8 +1,11 @@
 """What every test run shares: torch is impossible to import, seeds are fixed, figures are printed at the end."""
 
+import ctypes
+import os
 import random
 import sys
 from importlib.machinery import PathFinder
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -19,6 +22,18 @@ def without_torch(find_spec):
 
 assert "torch" not in sys.modules, "a plugin has imported torch"
 PathFinder.find_spec = without_torch(PathFinder.find_spec)
+
+
+def has_driver():
+    """Whether the machine has a GPU's driver: then the tests run on the real device."""
+    try:
+        return ctypes.CDLL("libcuda.so.1").cuInit(0) == 0
+    except OSError:
+        return False
+
+
+if not has_driver() and find_spec("triton") is not None:
+    os.environ.setdefault("TRITORCH_SIM", "1")  # the same tests on the simulated device
 
 
 @pytest.fixture(autouse=True)

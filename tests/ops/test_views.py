@@ -144,5 +144,3 @@ def test_detach_in_place():
 
 
 def test_no_gpu_here():
-    with pytest.raises(RuntimeError, match="cuda"):
-        tritorch.ones(2).cuda()

@@ -2,6 +2,7 @@
 
 from .. import _api
 from ..errors import OutOfMemoryError
+from ..runtime import gpu
 from . import amp
 
 __all__ = [
@@ -30,8 +31,8 @@ __all__ = [
 
 
 def explain():
-    """Why there is no GPU, in one line."""
-    return "this version of tritorch runs on the CPU alone: it has no device runtime yet"
+    """Why no GPU can be used, in one line; None if one can, or a simulated one (``TRITORCH_SIM=1``)."""
+    return gpu.explain()
 
 
 def _refuse(what):
@@ -39,14 +40,14 @@ def _refuse(what):
 
 
 def is_available():
-    """Whether there is a GPU to use: False; :func:`explain` says why.
+    """Whether there is a GPU to use; :func:`explain` says why not.
 
     Example:
         >>> import tritorch
-        >>> tritorch.cuda.is_available()
-        False
+        >>> tritorch.cuda.is_available() == (tritorch.cuda.explain() is None)
+        True
     """
-    return False
+    return gpu.is_available()
 
 
 def is_initialized():
@@ -55,8 +56,8 @@ def is_initialized():
 
 
 def device_count():
-    """The number of GPUs: 0."""
-    return 0
+    """The number of GPUs that can be used."""
+    return int(gpu.is_available())
 
 
 def is_bf16_supported(including_emulation=True):

@@ -5,10 +5,6 @@ import subprocess
 import sys
 import textwrap
 
-import pytest
-
-pytest.importorskip("triton")
-
 
 def simulated(program):
     """Runs ``program`` in a process of its own on the simulated device; returns what it prints."""
@@ -54,3 +50,12 @@ def test_gradients_and_errors():
     assert lines[1].startswith("RuntimeError Expected all tensors to be on the same device, but found at least two")
     assert lines[2].startswith("RuntimeError Can't call numpy() on Tensor that requires grad")
     assert "expected tensors on cpu, got cuda: the operator has no kernel" in lines[3]
+
+
+def test_without_a_device_there_is_one_line_that_says_why():
+    done = subprocess.run(
+        [sys.executable, "-c", "import tritorch\ntritorch.ones(2).cuda()"],
+        env={**os.environ, "TRITORCH_SIM": "0", "CUDA_VISIBLE_DEVICES": ""}, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("RuntimeError: cuda: expected a device that is available, got cuda: ")
