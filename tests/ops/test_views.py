@@ -141,6 +141,3 @@ def test_detach_in_place():
     assert not y.requires_grad
     with pytest.raises(RuntimeError, match="Can't detach views in-place"):
         x[0].detach_()
-
-
-def test_no_gpu_here():

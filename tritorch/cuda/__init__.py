@@ -57,7 +57,7 @@ def is_initialized():
 
 def device_count():
     """The number of GPUs that can be used."""
-    return int(gpu.is_available())
+    return gpu.count()
 
 
 def is_bf16_supported(including_emulation=True):

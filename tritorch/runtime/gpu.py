@@ -4,7 +4,7 @@ import os
 
 from .device import device
 
-__all__ = ["available", "explain", "is_available"]
+__all__ = ["available", "count", "explain", "is_available"]
 
 
 def explain():
@@ -19,6 +19,11 @@ def is_available():
     return explain() is None
 
 
+def count():
+    """How many GPUs can be used."""
+    return int(is_available())
+
+
 def available(place, name):
     """The device ``place``, with its index.
 
@@ -30,4 +35,6 @@ def available(place, name):
     why = explain() if place.type == "cuda" else "tritorch runs on cpu and cuda"
     if why is not None:
         raise RuntimeError(f"{name}: expected a device that is available, got {place}: {why}")
+    if place.index is not None and place.index >= count():
+        raise RuntimeError(f"{name}: expected a device that is available, got {place}: there are {count()}")
     return device("cuda", 0) if place.index is None else place
