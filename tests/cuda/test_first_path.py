@@ -58,4 +58,6 @@ def test_without_a_device_there_is_one_line_that_says_why():
         env={**os.environ, "TRITORCH_SIM": "0", "CUDA_VISIBLE_DEVICES": ""}, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("RuntimeError: cuda: expected a device that is available, got cuda: ")
+    assert done.stderr.splitlines()[-1].startswith(
+        "RuntimeError: cuda: expected a device that is available, got cuda: "
+    )
