@@ -1,7 +1,8 @@
 """Prints, one a line, what pip must install for the named extras of pyproject.toml, or for `build`.
 
-The Makefile installs these instead of `.[extra]` so that a machine without a GPU need not download Triton
-(286 MB, which nothing on the CPU path loads): it is listed where there is an NVIDIA device, or with TRITON=1.
+The Makefile installs these instead of `.[extra]` so that a demo on a machine without a GPU need not download Triton
+(286 MB, which nothing on the CPU path loads): it is listed where there is an NVIDIA device, and for the tests, which
+run the kernels on the simulated device. TRITON=1 lists it always, TRITON=0 never.
 """
 
 import os
@@ -27,6 +28,8 @@ def requirements(names: list[str]) -> list[str]:
             found += [r for r in project["dependencies"] if wants_triton() or not r.startswith("triton")]
         else:
             found += project["optional-dependencies"][name]
+            if name == "test" and os.environ.get("TRITON") != "0" and sys.platform == "linux":
+                found += [r for r in project["dependencies"] if r.startswith("triton")]
     return list(dict.fromkeys(found))
 
 
