@@ -8,7 +8,7 @@ namespace tritorch {
 namespace {
 
 bool is_matrix_of(PyArrayObject* array, npy_intp elements, int type) {
-    return PyArray_ISCARRAY(array) && PyArray_TYPE(array) == type && PyArray_SIZE(array) == elements;
+    return PyArray_ISCARRAY_RO(array) && PyArray_TYPE(array) == type && PyArray_SIZE(array) == elements;
 }
 
 struct Call {
@@ -17,7 +17,7 @@ struct Call {
     int threads = 1;
 
     // (image, columns, channels, size, kernel, stride, padding, dilation, out, threads); the six are triples.
-    bool parse(PyObject* args) {
+    bool parse(PyObject* args, bool to_columns) {
         auto& g = geometry;
         if (!PyArg_ParseTuple(args, "O!O!L(LLL)(LLL)(LLL)(LLL)(LLL)(LLL)i", &PyArray_Type, &image,
                               &PyArray_Type, &columns, &g.channels, &g.size[0], &g.size[1], &g.size[2],
@@ -28,7 +28,8 @@ struct Call {
         const int type = PyArray_TYPE(image);
         const npy_intp pixels = g.channels * g.size[0] * g.size[1] * g.size[2];
         if ((type == NPY_FLOAT || type == NPY_DOUBLE) && is_matrix_of(image, pixels, type) &&
-            is_matrix_of(columns, g.rows() * g.columns(), type))
+            is_matrix_of(columns, g.rows() * g.columns(), type) &&
+            PyArray_ISWRITEABLE(to_columns ? columns : image))
             return true;
         PyErr_SetString(PyExc_TypeError,
                         "columns: expected C-contiguous float32 or float64 arrays of the geometry's sizes");
@@ -45,7 +46,7 @@ struct Call {
 
 PyObject* transform(PyObject* args, bool to_columns) {
     Call call;
-    if (!call.parse(args)) return nullptr;
+    if (!call.parse(args, to_columns)) return nullptr;
     {
         const WithoutGil others;
         if (PyArray_TYPE(call.image) == NPY_FLOAT) call.run<float>(to_columns);

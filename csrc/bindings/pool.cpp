@@ -31,7 +31,7 @@ struct Call {
                refuse();
     }
     static bool fits(PyArrayObject* array, npy_intp elements, int type) {
-        return PyArray_ISCARRAY(array) && PyArray_SIZE(array) == elements && PyArray_TYPE(array) == type;
+        return PyArray_ISCARRAY_RO(array) && PyArray_SIZE(array) == elements && PyArray_TYPE(array) == type;
     }
     bool ranges(int dim, PyObject* first, PyObject* last) {
         if (!PyArray_Check(first) || !PyArray_Check(last)) return false;
@@ -65,6 +65,7 @@ void run_max(const Call& c) {
 PyObject* max_pool(PyObject*, PyObject* args) {
     Call call;
     if (!call.parse(args, NPY_INT64)) return nullptr;
+    if (!PyArray_ISWRITEABLE(call.out) || !PyArray_ISWRITEABLE(call.extra)) return Call::refuse(), nullptr;
     const int type = PyArray_TYPE(call.in);
     if (type != NPY_FLOAT && type != NPY_DOUBLE && type != NPY_INT64) return Call::refuse(), nullptr;
     {
@@ -86,6 +87,7 @@ void run_sum(const Call& c, bool forward) {
 PyObject* sums(PyObject* args, bool forward) {
     Call call;
     if (!call.parse(args, -1)) return nullptr;
+    if (!PyArray_ISWRITEABLE(forward ? call.out : call.in)) return Call::refuse(), nullptr;
     const int type = PyArray_TYPE(call.in);
     if (type != NPY_FLOAT && type != NPY_DOUBLE) return Call::refuse(), nullptr;
     {

@@ -16,6 +16,7 @@ from ..runtime.pointwise import pointwise
 from ..shape import broadcast
 from ._device import mixed
 from ._op import FLOAT32, Op, is_half
+from ._samples import elementwise
 
 BOOL = np.dtype(np.bool_)
 NUMBERS_AS_TENSORS = {"add", "sub", "mul", "div", "true_divide", "floor_divide"}  # f(2, 3) gives a tensor
@@ -75,6 +76,7 @@ class Elementwise(Op, kind=True):
     kinds = "fc"
     result = "same"
     keep = only = kernel = ""
+    samples = classmethod(elementwise)
 
     @classmethod
     def plan(cls, operands):

@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import _C
 from ..runtime import blocks
+from . import _samples
 from ._device_kinds import reduction_loop
 from ._elementwise import Activation, Elementwise, Function, Function2, promoted
 from ._op import FLOAT32, Op, is_half, narrowed
@@ -49,6 +50,7 @@ class Reduction(Op, kind=True):
     cuda_map = cuda_finish = None
     code = lift = ""
     mean = floats = halves = False
+    samples = classmethod(_samples.reduction)
 
     @classmethod
     def loop(cls):
@@ -112,6 +114,7 @@ class Scan(Op, kind=True):
     """
 
     lift = False
+    samples = classmethod(_samples.along)
 
     @classmethod
     def loop(cls):
@@ -138,6 +141,8 @@ class RowWise(Op, kind=True):
 
     ``cpu(input, dim, ...)`` is called with blocks of rows, ``dim`` = -1: see Note [Blocks].
     """
+
+    samples = classmethod(_samples.along)
 
     @classmethod
     def loop(cls):
@@ -208,6 +213,7 @@ class Creation(Op, kind=True):
     method = False
     opmath = False
     creates = True
+    samples = classmethod(_samples.creation)
 
     @classmethod
     def loop(cls):
@@ -239,6 +245,7 @@ class Like(Creation, kind=True):
     """A new tensor after the model of ``input``, whose dtype it takes unless another is given."""
 
     has_out = False
+    samples = classmethod(_samples.like)
 
     @classmethod
     def bind_lines(cls):

@@ -11,7 +11,7 @@
 
 Slots: ``cpu`` on arrays (or ``eager`` for a composite, on tensors), ``cpu_`` (the in-place form's own writing),
 ``cuda``, ``check`` (raises on bad arguments), ``method`` (the form on Tensor, where it differs), ``d_<argument>`` or
-``d_<argument>__<argument>`` for a joint one, ``samples``. Class keywords: see :class:`Op`.
+``d_<argument>__<argument>`` for a joint one, ``samples`` (see Note [Samples] in ``_samples``). Class keywords: see :class:`Op`.
 
 Note [Names a derivative may ask for]: ``grad`` (of the first output), ``grad_<output>``, ``grads`` (all),
 ``out`` or an output's own name, any argument, ``<argument>_shape``, and ``needs`` (joint forms: a tuple of bools).
@@ -25,7 +25,7 @@ import numpy as np
 from .. import _C
 from .._C import TensorBase
 from ..dtypes import from_numpy
-from . import _codegen, _schema
+from . import _codegen, _samples, _schema
 from ._device import refuse_host
 
 __all__ = ["Op", "REGISTRY", "ops"]
@@ -133,6 +133,7 @@ class Op(metaclass=OpMeta):
         arithmetic: False calls ``cpu`` outside the NumPy context: it computes nothing that could raise a warning.
         attribute: True puts a property on tensors in place of the method (``x.mT``), "writable" one that copies what
             it is given into that window (``x.real = y``).
+        domain: the range that sample inputs are drawn from.
         kind: True declares a kind, not an operator.
     """
 
@@ -162,6 +163,8 @@ class Op(metaclass=OpMeta):
     multi = False  # a tuple of outputs of one kind (split, unbind)
     backward_saves: tuple = ()  # what a kind's backward needs beyond what derivatives name
     fast_arguments: tuple = ()  # plain arguments that the fast path takes and can save
+    domain = (-2.0, 2.0)
+    samples = classmethod(_samples.of_schema)
 
     def __init_subclass__(cls, kind=False, **keywords):
         super().__init_subclass__()

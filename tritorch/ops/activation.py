@@ -103,6 +103,10 @@ class rrelu(Op, home="nn.functional", also="rrelu", has_out=False):
         out = ops.where(input >= 0, input, input * slope)
         return input.copy_(out) if inplace else out
 
+    def samples(make):
+        yield make(3, 4), 0.1, 0.3, False
+        yield make(3, 4), 0.1, 0.3, True
+
 
 class rrelu_(Op, home="nn.functional", also="rrelu_", has_out=False):
     """:func:`rrelu` in place.
@@ -115,6 +119,9 @@ class rrelu_(Op, home="nn.functional", also="rrelu_", has_out=False):
 
     def eager(input, lower: object = 1 / 8, upper: object = 1 / 3, training: bool = False):
         return ops.rrelu(input, lower, upper, training, True)
+
+    def samples(make):
+        yield make(3, 4), 0.1, 0.3
 
 
 class prelu(Op, also="nn.functional.prelu", has_out=False):
@@ -148,6 +155,10 @@ class prelu(Op, also="nn.functional.prelu", has_out=False):
         shape = [weight.numel() if d == 1 else 1 for d in range(input.ndim)] if input.ndim > 1 else [1] * input.ndim
         return ops.prelu_kernel(input, weight.reshape(shape))
 
+    def samples(make):
+        yield make(2, 3, 4), make(3)
+        yield make(4), make(1)
+
 
 class prelu_kernel(Elementwise, function=False, method=False, only="f"):
     """:func:`prelu` of a weight that broadcasts."""
@@ -176,6 +187,9 @@ class threshold(Activation, also="threshold", only="uif"):
 
     def d_input(grad, input, threshold):
         return grad.masked_fill(input <= threshold, 0)
+
+    def samples(make):
+        yield make(3, 4), 0.5, -1.0
 
 
 class hardtanh(Activation, only="uif"):

@@ -39,6 +39,12 @@ def scaled(x, scale):
     return x if scale == 1 else np.multiply(x, number_as(scale, x.dtype, True))
 
 
+def _divisions(make):
+    yield make(3, 4), make(4, low=0.5)
+    yield make(3, 4), 2
+    yield make(), make(2, 3, low=0.5)
+
+
 class add(Elementwise, operator="+", inplace=True, numbers="input other", ufunc=np.add, kinds="biufcV"):
     """Adds :attr:`other`, scaled by :attr:`alpha`, to :attr:`input`, with broadcasting.
 
@@ -66,6 +72,11 @@ class add(Elementwise, operator="+", inplace=True, numbers="input other", ufunc=
 
     def d_other(grad, alpha):
         return grad if alpha == 1 else grad * conj(alpha)
+
+    def samples(make):
+        yield make(3, 4), make(4), {"alpha": 2}
+        yield make(3, 4), 2
+        yield make(), make(2, 3)
 
 
 class sub(
@@ -170,6 +181,8 @@ class floor_divide(
     def d_other(grad):
         raise RuntimeError("derivative for aten::floor_divide is not implemented")
 
+    samples = _divisions
+
 
 class trunc_divide(
     Elementwise, name="div", function=False, method=False, numbers="input other", only="uif", kernel="div_trunc_cpu",
@@ -228,6 +241,12 @@ class div(
     def d_other(grad, input, other, rounding_mode):
         return ops.zeros_like(grad) if rounding_mode else -grad * conj(input / other / other)
 
+    def samples(make):
+        yield make(3, 4), make(4, low=0.5)
+        yield make(3, 4), 2
+        yield make(3, 4), make(3, 1, low=1, high=3), {"rounding_mode": "floor"}
+        yield make(), make(3, low=1, high=3), {"rounding_mode": "trunc"}
+
 
 class true_divide(Op, inplace=True, numbers="input other"):
     """:func:`div` without rounding.
@@ -240,6 +259,8 @@ class true_divide(Op, inplace=True, numbers="input other"):
 
     def eager(input, other):
         return ops.div(input, other)
+
+    samples = _divisions
 
 
 class remainder(
@@ -268,6 +289,8 @@ class remainder(
     def d_other(grad, input, other):
         return -grad * ops.div(input, other, rounding_mode="floor")
 
+    samples = _divisions
+
 
 class fmod(Elementwise, inplace=True, numbers="other", only="uif", ufunc=ufuncs.fmod, kinds="f"):
     """What division rounded towards zero leaves: it has the sign of :attr:`input`.
@@ -292,6 +315,8 @@ class fmod(Elementwise, inplace=True, numbers="other", only="uif", ufunc=ufuncs.
 
     def d_other(grad, input, other):
         return -grad * ops.div(input, other, rounding_mode="trunc")
+
+    samples = _divisions
 
 
 class neg(Elementwise, operator="unary -", inplace=True, alias="negative", ufunc=np.negative, kinds="iufcV"):
@@ -360,6 +385,10 @@ class addcmul(Elementwise, inplace=True, only="uifc", kernel="addcmul_cpu_out"):
     def d_tensor2(grad, tensor1, value):
         return grad * conj(tensor1 * value)
 
+    def samples(make):
+        yield make(3, 4), make(3, 4), make(3, 4)
+        yield make(3, 1), make(4), make(1), {"value": 2}
+
 
 class addcdiv(Elementwise, inplace=True):
     """``input + value * tensor1 / tensor2``, with broadcasting.
@@ -394,3 +423,7 @@ class addcdiv(Elementwise, inplace=True):
 
     def d_tensor2(grad, tensor1, tensor2, value):
         return -grad * conj(value * tensor1 / (tensor2 * tensor2))
+
+    def samples(make):
+        yield make(3, 4), make(3, 4), make(4, low=0.5)
+        yield make(3, 1), make(4), make(1, low=0.5), {"value": 2}

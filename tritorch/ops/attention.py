@@ -45,7 +45,7 @@ class scaled_dot_product_attention(Op, home="nn.functional", method=False, has_o
         if enable_gqa:
             key = key.repeat_interleave(query.shape[-3] // key.shape[-3], -3)
             value = value.repeat_interleave(query.shape[-3] // value.shape[-3], -3)
-        factor = math.sqrt(1.0 / math.sqrt(query.shape[-1]) if scale is None else abs(scale))
+        factor = math.sqrt(1.0 / math.sqrt(query.shape[-1] or 1) if scale is None else abs(scale))
         sign = -1.0 if scale is not None and scale < 0 else 1.0
         scores = (query * (factor * sign)) @ (key * factor).transpose(-2, -1)
         blocked = None
@@ -64,3 +64,8 @@ class scaled_dot_product_attention(Op, home="nn.functional", method=False, has_o
         if dropout_p:
             weights = ops.nn_functional_dropout(weights, dropout_p)
         return weights @ value
+
+    def samples(make):
+        yield make(1, 2, 3, 4), make(1, 2, 5, 4), make(1, 2, 5, 4)
+        yield make(2, 3, 4), make(2, 3, 4), make(2, 3, 4), {"is_causal": True}
+        yield make(1, 3, 4), make(1, 5, 4), make(1, 5, 4), make.mask(3, 5)

@@ -79,7 +79,7 @@ class special_bessel_j1(Function, home="special", method=False, ufunc=ufuncs.bes
     """
 
 
-class special_bessel_y0(Function, home="special", method=False, ufunc=ufuncs.bessel_y0):
+class special_bessel_y0(Function, home="special", method=False, ufunc=ufuncs.bessel_y0, domain=(0.1, 3)):
     """The Bessel function of the second kind of order 0; NaN below zero.
 
     Example:
@@ -89,7 +89,7 @@ class special_bessel_y0(Function, home="special", method=False, ufunc=ufuncs.bes
     """
 
 
-class special_bessel_y1(Function, home="special", method=False, ufunc=ufuncs.bessel_y1):
+class special_bessel_y1(Function, home="special", method=False, ufunc=ufuncs.bessel_y1, domain=(0.1, 3)):
     """The Bessel function of the second kind of order 1; NaN below zero.
 
     Example:
@@ -119,7 +119,7 @@ class special_modified_bessel_i1(Function, home="special", method=False, ufunc=u
     """
 
 
-class special_modified_bessel_k0(Function, home="special", method=False, ufunc=ufuncs.modified_k0):
+class special_modified_bessel_k0(Function, home="special", method=False, ufunc=ufuncs.modified_k0, domain=(0.1, 3)):
     """The modified Bessel function of the second kind of order 0; NaN below zero.
 
     Example:
@@ -129,7 +129,7 @@ class special_modified_bessel_k0(Function, home="special", method=False, ufunc=u
     """
 
 
-class special_modified_bessel_k1(Function, home="special", method=False, ufunc=ufuncs.modified_k1):
+class special_modified_bessel_k1(Function, home="special", method=False, ufunc=ufuncs.modified_k1, domain=(0.1, 3)):
     """The modified Bessel function of the second kind of order 1; NaN below zero.
 
     Example:
@@ -139,7 +139,9 @@ class special_modified_bessel_k1(Function, home="special", method=False, ufunc=u
     """
 
 
-class special_scaled_modified_bessel_k0(Function, home="special", method=False, ufunc=ufuncs.scaled_k0):
+class special_scaled_modified_bessel_k0(
+    Function, home="special", method=False, ufunc=ufuncs.scaled_k0, domain=(0.1, 3)
+):
     """``exp(x)`` times :func:`tritorch.special.modified_bessel_k0`.
 
     Example:
@@ -149,7 +151,9 @@ class special_scaled_modified_bessel_k0(Function, home="special", method=False, 
     """
 
 
-class special_scaled_modified_bessel_k1(Function, home="special", method=False, ufunc=ufuncs.scaled_k1):
+class special_scaled_modified_bessel_k1(
+    Function, home="special", method=False, ufunc=ufuncs.scaled_k1, domain=(0.1, 3)
+):
     """``exp(x)`` times :func:`tritorch.special.modified_bessel_k1`.
 
     Example:

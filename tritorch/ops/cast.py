@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 
 from .._C import TensorBase
-from ..dtypes import ALL, as_dtype
+from ..dtypes import ALL, as_dtype, float64, int64
 from ..dtypes import dtype as dtype_type
 from ..errors import tensor_type
 from ..runtime import pointwise
@@ -129,6 +129,10 @@ def on(input, device, name):
     device = available(Device(device), name)
     return input if input.device is device else ops.transfer(input, device, input.device)
 
+    def samples(make):
+        yield make(3, 4), {"dtype": float64}
+        yield make(3, 4), {"dtype": int64}
+
 
 class type_as(Op, function=False, has_out=False):
     """The tensor in the dtype of ``other``."""
@@ -208,3 +212,6 @@ class cuda(Op, function=False, has_out=False):
     def eager(input, device: object = None, non_blocking: object = False, memory_format: object = preserve_format):
         moved = on(input, "cuda" if device is None else device, "cuda")
         return convert(moved, None, False, memory_format)
+
+    def samples(make):
+        return ()  # it asks for a GPU

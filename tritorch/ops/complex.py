@@ -52,6 +52,9 @@ class imag(View, attribute="writable", replay=True):
     def d_input(grad):
         return ops.complex(ops.zeros_like(grad), grad)
 
+    def samples(make):
+        yield make.complex(3, 4)
+
 
 class view_as_real(View, method=False, replay=True):
     """A complex tensor as pairs of real numbers in a new last dim, without a copy.
@@ -73,6 +76,9 @@ class view_as_real(View, method=False, replay=True):
 
     def d_input(grad):
         return ops.view_as_complex(grad.contiguous())
+
+    def samples(make):
+        yield make.complex(3, 4)
 
 
 class view_as_complex(View, method=False, replay=True):
@@ -109,6 +115,9 @@ class view_as_complex(View, method=False, replay=True):
 
     def d_input(grad):
         return ops.view_as_real(grad.resolve_conj().contiguous())
+
+    def samples(make):
+        yield make(3, 4, 2)
 
 
 class conj(Op, has_out=False):
@@ -222,3 +231,6 @@ class polar(Op, method=False, strict_out=True):
 
     def d_angle(grad, out):
         return (grad * (out * 1j).conj()).real
+
+    def samples(make):
+        yield make(3, 4, low=0.1), make(3, 4)

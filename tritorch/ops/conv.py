@@ -19,7 +19,7 @@ def each(value, n, name):
     return value
 
 
-class convolution(Op, method=False, has_out=False):
+class convolution(Op, function=False, method=False, has_out=False):
     """A convolution over all spatial dims of :attr:`input`, with the geometry spelled out; no bias, no batch of none.
 
     :attr:`input` (N, C, *size) by :attr:`weight` (M, C / groups, *kernel) gives (N, M, *out).
@@ -201,6 +201,10 @@ class conv1d(Op, home="nn.functional", also="conv1d", has_out=False):
     def eager(input, weight, bias=None, stride: object = 1, padding: object = 0, dilation: object = 1, groups: int = 1):
         return _convolve("conv1d", 1, input, weight, bias, stride, padding, dilation, groups)
 
+    def samples(make):
+        yield make(2, 4, 6), make(6, 2, 3), make(6), {"stride": 2, "padding": 1, "groups": 2}
+        yield make(3, 5), make(2, 3, 2)
+
 
 class conv2d(Op, home="nn.functional", also="conv2d", has_out=False):
     """Convolves (N, C, H, W) or (C, H, W) with weights (M, C / groups, kh, kw) to (N, M, H', W').
@@ -215,12 +219,20 @@ class conv2d(Op, home="nn.functional", also="conv2d", has_out=False):
     def eager(input, weight, bias=None, stride: object = 1, padding: object = 0, dilation: object = 1, groups: int = 1):
         return _convolve("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
 
+    def samples(make):
+        yield make(2, 4, 5, 4), make(2, 2, 3, 2), make(2), {"stride": (2, 1), "padding": 1, "groups": 2}
+        yield make(1, 3, 3), make(2, 1, 2, 2), {"padding": "same"}
+        yield make(1, 2, 5, 5), make(2, 2, 2, 2), {"dilation": 2}
+
 
 class conv3d(Op, home="nn.functional", also="conv3d", has_out=False):
     """Convolves (N, C, D, H, W) or (C, D, H, W) with weights (M, C / groups, kd, kh, kw)."""
 
     def eager(input, weight, bias=None, stride: object = 1, padding: object = 0, dilation: object = 1, groups: int = 1):
         return _convolve("conv3d", 3, input, weight, bias, stride, padding, dilation, groups)
+
+    def samples(make):
+        yield make(1, 2, 3, 3, 3), make(2, 2, 2, 2, 2), make(2), {"padding": 1, "stride": 2}
 
 
 class conv_transpose1d(Op, home="nn.functional", also="conv_transpose1d", has_out=False):
@@ -234,6 +246,10 @@ class conv_transpose1d(Op, home="nn.functional", also="conv_transpose1d", has_ou
             "conv_transpose1d", 1, input, weight, bias, stride, padding, output_padding, groups, dilation
         )
 
+    def samples(make):
+        yield make(2, 4, 4), make(4, 1, 3), make(2), {"stride": 2, "output_padding": 1, "groups": 2}
+        yield make(2, 3), make(2, 3, 2)
+
 
 class conv_transpose2d(Op, home="nn.functional", also="conv_transpose2d", has_out=False):
     """The transpose of :func:`conv2d` as a linear map: (N, C, H, W) with weights (C, M / groups, kh, kw)."""
@@ -246,6 +262,9 @@ class conv_transpose2d(Op, home="nn.functional", also="conv_transpose2d", has_ou
             "conv_transpose2d", 2, input, weight, bias, stride, padding, output_padding, groups, dilation
         )
 
+    def samples(make):
+        yield make(1, 2, 3, 3), make(2, 2, 2, 3), make(2), {"stride": 2, "padding": 1}
+
 
 class conv_transpose3d(Op, home="nn.functional", also="conv_transpose3d", has_out=False):
     """The transpose of :func:`conv3d` as a linear map: (N, C, D, H, W) with weights (C, M / groups, kd, kh, kw)."""
@@ -257,3 +276,6 @@ class conv_transpose3d(Op, home="nn.functional", also="conv_transpose3d", has_ou
         return _conv_transpose(
             "conv_transpose3d", 3, input, weight, bias, stride, padding, output_padding, groups, dilation
         )
+
+    def samples(make):
+        yield make(1, 2, 2, 2, 2), make(2, 1, 2, 2, 2), {"stride": 2}

@@ -25,6 +25,9 @@ class as_strided_copy(Op, method=False):
     def eager(input, size: object, stride: object, storage_offset: object = None):
         return input.as_strided(size, stride, storage_offset).clone(memory_format=contiguous_format)
 
+    def samples(make):
+        yield make(3, 4), (2, 2), (1, 2), 1
+
 
 class diagonal_copy(Op, method=False):
     """:func:`diagonal` as a copy."""
@@ -39,6 +42,9 @@ class expand_copy(Op, method=False):
     def eager(input, size: object, *, implicit: object = False):
         return input.expand(size_args((size,))).clone(memory_format=contiguous_format)
 
+    def samples(make):
+        yield make(3, 1), (2, 3, 4)
+
 
 class narrow_copy(Op):
     """:func:`narrow` as a copy."""
@@ -48,12 +54,18 @@ class narrow_copy(Op):
             raise RuntimeError(f"narrow_copy: expected dim < {input.ndim}, but got {dim}")
         return input.narrow(dim, start, length).clone(memory_format=contiguous_format)
 
+    def samples(make):
+        yield make(3, 4), 1, 1, 2
+
 
 class permute_copy(Op, method=False):
     """:func:`permute` as a copy."""
 
     def eager(input, dims: object):
         return input.permute(dims).clone(memory_format=contiguous_format)
+
+    def samples(make):
+        yield make(2, 3, 4), (2, 0, 1)
 
 
 class select_copy(Op, method=False):
@@ -62,6 +74,9 @@ class select_copy(Op, method=False):
     def eager(input, dim: Dim, index: object):
         return input.select(dim, index).clone(memory_format=contiguous_format)
 
+    def samples(make):
+        yield make(3, 4), 1, 2
+
 
 class slice_copy(Op, method=False):
     """The slice ``start:end:step`` of ``dim`` as a copy."""
@@ -69,12 +84,18 @@ class slice_copy(Op, method=False):
     def eager(input, dim: Dim = 0, start: object = None, end: object = None, step: object = 1):
         return input[(*(slice(None),) * dim, slice(start, end, step))].clone(memory_format=contiguous_format)
 
+    def samples(make):
+        yield make(3, 6), 1, 1, 6, 2
+
 
 class split_copy(Op, method=False, has_out=False):
     """:func:`split` into copies."""
 
     def eager(input, split_size: object, dim: Dim = 0):
         return tuple([piece.clone(memory_format=contiguous_format) for piece in input.split(split_size, dim)])
+
+    def samples(make):
+        yield make(5, 2), 2
 
 
 class split_with_sizes_copy(Op, method=False, has_out=False):
@@ -87,6 +108,9 @@ class split_with_sizes_copy(Op, method=False, has_out=False):
         for target, piece in zip(out, pieces, strict=True):
             target.resize_(piece.shape).copy_(piece)
         return None
+
+    def samples(make):
+        yield make(5, 2), (2, 3)
 
 
 class squeeze_copy(Op, method=False):
@@ -128,6 +152,9 @@ class unfold_copy(Op, method=False):
     def eager(input, dimension: Dim, size: object, step: object):
         return input.unfold(dimension, size, step).clone(memory_format=contiguous_format)
 
+    def samples(make):
+        yield make(3, 6), 1, 3, 2
+
 
 class unsqueeze_copy(Op, method=False):
     """:func:`unsqueeze` as a copy."""
@@ -142,6 +169,9 @@ class view_copy(Op, method=False):
     def eager(input, size: object):
         return input.reshape(size).clone(memory_format=contiguous_format)
 
+    def samples(make):
+        yield make(3, 4), (2, 6)
+
 
 class view_as_real_copy(Op, method=False):
     """:func:`view_as_real` as a copy."""
@@ -149,9 +179,15 @@ class view_as_real_copy(Op, method=False):
     def eager(input):
         return ops.view_as_real(input).clone(memory_format=contiguous_format)
 
+    def samples(make):
+        yield make.complex(3, 4)
+
 
 class view_as_complex_copy(Op, method=False):
     """:func:`view_as_complex` as a copy."""
 
     def eager(input):
         return ops.view_as_complex(input).clone(memory_format=contiguous_format)
+
+    def samples(make):
+        yield make(3, 4, 2)

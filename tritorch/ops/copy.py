@@ -3,6 +3,7 @@
 import numpy as np
 
 from .._C import TensorBase, copy_into
+from ..dtypes import float64
 from ..runtime import pointwise
 from ..runtime.array import DeviceArray
 from ..runtime.transfer import to_device, to_host
@@ -79,6 +80,10 @@ class copy(Op, function=False, method=False, inplace=True, opmath=False):
     def d_src(grad):
         return grad
 
+    def samples(make):
+        yield make(3, 4), make(4)
+        yield make(3, 4), make(3, 1, dtype=float64)
+
 
 class fill(Op, inplace=True, method=False, opmath=False, numbers="value"):
     """A tensor like ``input`` with ``value``, a number or a 0-dim tensor, everywhere.
@@ -119,6 +124,10 @@ class fill(Op, inplace=True, method=False, opmath=False, numbers="value"):
 
     def d_value(grad):
         return grad.sum()
+
+    def samples(make):
+        yield make(3, 4), 2
+        yield make(3, 4), make()
 
 
 class zero(Op, method=False, function=False, inplace=True, opmath=False):
@@ -163,6 +172,10 @@ class fill_diagonal(Op, method=False, function=False, inplace=True, opmath=False
 
     def d_input(grad, wrap):
         return ops.fill_diagonal(grad, 0, wrap)
+
+    def samples(make):
+        yield make(3, 4), 2
+        yield make(7, 2), 2, True
 
 
 def _scalar(value, kind):

@@ -88,6 +88,10 @@ class full(Creation):
             return dtypes.get_default_dtype()
         return fill_value.dtype if isinstance(fill_value, TensorBase) else dtypes.number_dtype(fill_value)
 
+    def samples(make):
+        yield (2, 3), 2, {"dtype": make.dtype}
+        yield (), True
+
 
 class eye(Creation):
     """The identity matrix of ``n`` rows and ``m`` (``n``) columns.
@@ -114,6 +118,10 @@ class eye(Creation):
         out.reshape(-1)[: rows * columns : columns + 1][: min(rows, columns)] = 1
         return out
 
+    def samples(make):
+        yield 3, {"dtype": make.dtype}
+        yield 2, 3
+
 
 class empty_strided(Creation):
     """Arbitrary elements with that size and stride, counted in elements.
@@ -126,6 +134,9 @@ class empty_strided(Creation):
 
     def cpu(size: tuple, stride: tuple, *, dtype: DType = None):
         return strided_of(size, stride, dtype)
+
+    def samples(make):
+        yield (2, 3), (1, 2), {"dtype": make.dtype}
 
 
 class empty_permuted(Creation):
@@ -152,3 +163,6 @@ class empty_permuted(Creation):
         if len(set(physical_layout)) != len(size):
             raise RuntimeError("Duplicate dim not allowed")
         return np.empty([size[d] for d in physical_layout], dtype).transpose(np.argsort(physical_layout))
+
+    def samples(make):
+        yield (2, 3), (1, 0), {"dtype": make.dtype}

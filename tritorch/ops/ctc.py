@@ -7,6 +7,7 @@ log-probability of all beginnings that end in state s at time t, ``beta`` of all
 
 import numpy as np
 
+from ..dtypes import int64
 from ._losses import check_reduction
 from ._op import Op, ops
 
@@ -190,3 +191,7 @@ class ctc_loss(Op, home="nn.functional", method=False, has_out=False):
         if reduction == "sum":
             return loss.sum()
         return loss if batched else loss.squeeze(0)
+
+    def samples(make):
+        yield make(5, 2, 3, high=0), make.plain([[1, 2], [2, 2]], int64), (5, 4), (2, 1)
+        yield make(4, 3, high=0), make.plain([1, 2], int64), (4,), (2,)

@@ -12,6 +12,10 @@ class pairwise_distance(Op, home="nn.functional", also="pairwise_distance", meth
     def eager(x1, x2, p: Number = 2.0, eps: Number = 1e-6, keepdim: bool = False):
         return (x1 - x2 + eps).norm(p, -1, keepdim)
 
+    def samples(make):
+        yield make(3, 4), make(3, 4)
+        yield make(3, 4), make(4), 1.0, {"keepdim": True}
+
 
 class cosine_similarity(Op, home="nn.functional", also="cosine_similarity", method=False, has_out=False):
     """The cosine of the angle between vectors along ``dim``; lengths are at least ``eps``."""
@@ -24,6 +28,10 @@ class cosine_similarity(Op, home="nn.functional", also="cosine_similarity", meth
         left = a / a.norm(2, dim, True).clamp_min(eps)
         right = b / b.norm(2, dim, True).clamp_min(eps)
         return (left * right).sum(dim)
+
+    def samples(make):
+        yield make(3, 4), make(3, 4)
+        yield make(2, 3, 4), make(3, 4), -1
 
 
 class cdist(Op, method=False, has_out=False):
@@ -42,6 +50,10 @@ class cdist(Op, method=False, has_out=False):
             return difference.sum(-1)
         return ops.row_norm(difference, float(p))
 
+    def samples(make):
+        yield make(3, 4), make(2, 4)
+        yield make(2, 3, 4), make(1, 2, 4), 1.0
+
 
 class pdist(Op, home="nn.functional", also="pdist", method=False, has_out=False):
     """The p-norm distances of all pairs of the rows of (n, d), each pair once: (n * (n - 1) / 2,)."""
@@ -56,6 +68,10 @@ class pdist(Op, home="nn.functional", also="pdist", method=False, has_out=False)
             return input.new_zeros(0) + input.sum() * 0
         first, second = ops.triu_indices(rows, rows, 1).unbind(0)
         return ops.row_norm(input[first] - input[second], float(p))
+
+    def samples(make):
+        yield make(4, 3)
+        yield make(4, 3), 1.0
 
 
 class row_norm(Op, function=False, method=False, has_out=False):
@@ -97,3 +113,6 @@ class bilinear(Op, home="nn.functional", method=False, has_out=False):
             )
         out = ops.einsum("...i,oij,...j->...o", input1, weight, input2)
         return out if bias is None else out + bias
+
+    def samples(make):
+        yield make(2, 3), make(2, 4), make(5, 3, 4), make(5)

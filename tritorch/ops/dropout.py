@@ -66,6 +66,10 @@ class dropout(Op, method=False, inplace=False, has_out=False):
     def eager(input, p: Number, train: bool):
         return _dropout(input, input.shape, p, train, False)
 
+    def samples(make):
+        yield make(3, 4), 0.5, True
+        yield make(3, 4), 0.5, False
+
 
 class dropout1d(Op, home="nn.functional", method=False, has_out=False):
     """Zeroes whole channels of (N, C, L) or (C, L)."""
@@ -103,9 +107,15 @@ class alpha_dropout(Op, home="nn.functional", method=False, has_out=False):
     def eager(input, p: Number = 0.5, training: bool = False, inplace: bool = False):
         return _alpha(input, input.shape, p, training, inplace)
 
+    def samples(make):
+        yield make(3, 4), 0.5, True
+
 
 class feature_alpha_dropout(Op, home="nn.functional", method=False, has_out=False):
     """:func:`alpha_dropout` of whole channels."""
 
     def eager(input, p: Number = 0.5, training: bool = False, inplace: bool = False):
         return _alpha(input, _channels(input), p, training, inplace)
+
+    def samples(make):
+        yield make(3, 4, 2), 0.5, True

@@ -173,3 +173,8 @@ class einsum(Op, method=False, has_out=False):
         for c in missing:
             result, labels = result.unsqueeze(0), [c, *labels]
         return result.permute(*[labels.index(c) for c in out]) if out else result
+
+    def samples(make):
+        yield "ij,jk->ik", make(2, 3), make(3, 4)
+        yield "b...i,b...i->b...", make(2, 3, 4), make(2, 1, 4)
+        yield "ii", make(3, 3)

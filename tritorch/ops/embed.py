@@ -50,6 +50,9 @@ class select_scatter(Op):
             input.select(dim, index)
         return ops.window_scatter(input, src, (*(ALL,) * dim, index))
 
+    def samples(make):
+        yield make(3, 4), make(3), 1, 2
+
 
 class slice_scatter(Op):
     """``input`` with ``src`` in the slice ``start:end:step`` of ``dim``.
@@ -68,6 +71,9 @@ class slice_scatter(Op):
         if step <= 0:
             raise RuntimeError("slice step must be positive")
         return ops.window_scatter(input, src, (*(ALL,) * dim, slice(start, end, step)))
+
+    def samples(make):
+        yield make(3, 5), make(3, 2), 1, 1, 5, 2
 
 
 class diagonal_scatter(Op, opmath=False):
@@ -98,6 +104,10 @@ class diagonal_scatter(Op, opmath=False):
     def d_src(grad, offset, dim1, dim2):
         return grad.diagonal(offset, dim1, dim2)
 
+    def samples(make):
+        yield make(3, 4), make(3)
+        yield make(3, 4), make(3), 1
+
 
 class as_strided_scatter(Op):
     """``input``, contiguous, with ``src`` in the window of that geometry: see :func:`as_strided`.
@@ -115,6 +125,9 @@ class as_strided_scatter(Op):
         own = input.storage_offset()
         start = own if storage_offset is None else storage_offset
         return ops.strided_scatter(input, src, tuple(size), tuple(stride), start, own)
+
+    def samples(make):
+        yield make(3, 4), make(2, 2), (2, 2), (1, 2), 1
 
 
 class strided_scatter(Op, function=False, method=False, has_out=False, opmath=False):

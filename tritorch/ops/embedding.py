@@ -3,6 +3,7 @@
 import numpy as np
 
 from .. import _C
+from ..dtypes import int64
 from ._op import Op, ops
 from ._schema import Number
 
@@ -102,6 +103,10 @@ class embedding(Op, home="nn.functional", method=False, has_out=False):
             renormed(weight, input, max_norm, norm_type)
         return ops.embedding_rows(weight, input, padding_idx, scale_grad_by_freq)
 
+    def samples(make):
+        yield make.indices(2, 3, below=5), make(5, 4)
+        yield make.indices(6, below=5), make(5, 2), 1, {"scale_grad_by_freq": True}
+
 
 class one_hot(Op, home="nn.functional", method=False, has_out=False):
     """Rows of zeros with a one where each integer of :attr:`tensor` says: (*, num_classes), int64."""
@@ -125,6 +130,9 @@ class one_hot(Op, home="nn.functional", method=False, has_out=False):
         out = np.zeros((*tensor.shape, count), np.int64)
         np.put_along_axis(out, tensor[..., None], 1, -1)
         return out
+
+    def samples(make):
+        yield make.indices(2, 3, below=4), 5
 
 
 def _bags(input, offsets, include_last_offset):
@@ -195,3 +203,13 @@ class embedding_bag(Op, home="nn.functional", method=False, has_out=False):
             return total
         counts = np.maximum(np.bincount(bag, minlength=bags), 1)
         return total / _C.wrap(counts.astype(np.int64)).unsqueeze(-1)
+
+    def samples(make):
+        yield make.indices(2, 3, below=5), make(5, 4)
+        yield (
+            make.indices(6, below=5),
+            make(5, 2),
+            make.plain([0, 2, 2], int64),
+            {"mode": "sum", "per_sample_weights": make(6)},
+        )
+        yield make.indices(2, 3, below=5), make(5, 4), {"mode": "max"}

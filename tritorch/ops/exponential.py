@@ -57,7 +57,7 @@ class expm1(Elementwise, inplace=True, result="float", ufunc=np.expm1, kinds="fc
         return grad * conj(out + 1)
 
 
-class log(Elementwise, inplace=True, result="float", ufunc=np.log, kinds="fc"):
+class log(Elementwise, inplace=True, result="float", ufunc=np.log, kinds="fc", domain=(0.1, 3)):
     """The natural logarithm of each element.
 
     Example:
@@ -73,7 +73,7 @@ class log(Elementwise, inplace=True, result="float", ufunc=np.log, kinds="fc"):
         return grad / conj(input)
 
 
-class log2(Elementwise, inplace=True, result="float", ufunc=np.log2, kinds="f"):
+class log2(Elementwise, inplace=True, result="float", ufunc=np.log2, kinds="f", domain=(0.1, 3)):
     """The logarithm to base 2.
 
     Example:
@@ -89,7 +89,7 @@ class log2(Elementwise, inplace=True, result="float", ufunc=np.log2, kinds="f"):
         return grad / conj(input * math.log(2))
 
 
-class log10(Elementwise, inplace=True, result="float", ufunc=np.log10, kinds="f"):
+class log10(Elementwise, inplace=True, result="float", ufunc=np.log10, kinds="f", domain=(0.1, 3)):
     """The logarithm to base 10.
 
     Example:
@@ -105,7 +105,9 @@ class log10(Elementwise, inplace=True, result="float", ufunc=np.log10, kinds="f"
         return grad / conj(input * math.log(10))
 
 
-class log1p(Elementwise, inplace=True, result="float", ufunc=np.log1p, kinds="fc", also="special.log1p"):
+class log1p(
+    Elementwise, inplace=True, result="float", ufunc=np.log1p, kinds="fc", also="special.log1p", domain=(-0.9, 3)
+):
     """``log(1 + x)``, accurate near zero.
 
     Example:
@@ -163,7 +165,7 @@ class logaddexp2(Elementwise, only="f", ufunc=ufuncs.logaddexp2, kinds="f"):
         return grad / (ops.exp2(input - other) + 1)
 
 
-class xlogy(Function2, inplace=True, ufunc=ufuncs.xlogy, also="special.xlogy"):
+class xlogy(Function2, inplace=True, ufunc=ufuncs.xlogy, also="special.xlogy", domain=(0.1, 3)):
     """``input * log(other)``, zero where :attr:`input` is, and NaN where :attr:`other` is.
 
     Example:
@@ -179,7 +181,9 @@ class xlogy(Function2, inplace=True, ufunc=ufuncs.xlogy, also="special.xlogy"):
         return grad * input / other
 
 
-class special_xlog1py(Function2, home="special", method=False, kernel="xlog1py_cpu", ufunc=ufuncs.xlog1py):
+class special_xlog1py(
+    Function2, home="special", method=False, kernel="xlog1py_cpu", ufunc=ufuncs.xlog1py, domain=(-0.9, 3)
+):
     """``input * log(1 + other)``, zero where :attr:`input` is, and NaN where :attr:`other` is.
 
     Example:
@@ -229,7 +233,7 @@ class sigmoid_backward(Elementwise, function=False, method=False, ufunc=ufuncs.s
         return conj(grad) * scale * conj(1 - output * 2)
 
 
-class logit(Elementwise, inplace=True, result="float", only="buif", also="special.logit"):
+class logit(Elementwise, inplace=True, result="float", only="buif", also="special.logit", domain=(0.1, 0.9)):
     """``log(x / (1 - x))``, the inverse of sigmoid; with ``eps``, :attr:`input` is first limited to [eps, 1 - eps].
 
     Example:

@@ -156,6 +156,11 @@ class clamp(Elementwise, inplace=True, alias="clip", numbers="min max"):
     def d_max(grad, input, min, max):
         return ops.where(input > max if min is None else (max < min) | (input > max), grad, 0)
 
+    def samples(make):
+        yield make(3, 4), -1, 1
+        yield make(3, 4), make(4, low=-1, high=0), make(3, 1, low=0, high=1)
+        yield make(3, 4), {"min": 0}
+
 
 class clamp_min(Elementwise, inplace=True, numbers="min", only="buif", ufunc=np.maximum, kinds="biufV"):
     """:func:`clamp` with ``min`` alone.
@@ -175,6 +180,10 @@ class clamp_min(Elementwise, inplace=True, numbers="min", only="buif", ufunc=np.
     def d_min(grad, input, min):
         return ops.where(input < min, grad, 0)
 
+    def samples(make):
+        yield make(3, 4), 0
+        yield make(3, 4), make(4)
+
 
 class clamp_max(Elementwise, inplace=True, numbers="max", only="buif", ufunc=np.minimum, kinds="biufV"):
     """:func:`clamp` with ``max`` alone.
@@ -193,6 +202,10 @@ class clamp_max(Elementwise, inplace=True, numbers="max", only="buif", ufunc=np.
 
     def d_max(grad, input, max):
         return ops.where(input > max, grad, 0)
+
+    def samples(make):
+        yield make(3, 4), 0
+        yield make(3, 4), make(4)
 
 
 class nan_to_num(Elementwise, inplace=True):
@@ -269,3 +282,7 @@ class where(Elementwise, numbers="input other", keep="condition", opmath=False):
 
     def d_other(grad, condition):
         return ops.where(condition, 0, grad)
+
+    def samples(make):
+        yield make.mask(3, 4), make(3, 4), make(4)
+        yield make.mask(3), make(2, 3), 1

@@ -24,6 +24,11 @@ def _scale(norm, forward, count):
     return 1.0 / count if (norm == "forward") == forward else 1.0
 
 
+def _signals(make):
+    yield make.complex(3, 4)
+    yield make(3, 4)
+
+
 class c2c(Op, function=False, method=False, has_out=False):
     """Complex to complex over dims; the scale multiplies the sum with exponent -1 (forward) or +1."""
 
@@ -182,6 +187,8 @@ class fft_fft(Op, home="fft", method=False):
         n, dim = _one(input, n, dim)
         return _fft(input, [n], [dim], norm, True)
 
+    samples = _signals
+
 
 class fft_ifft(Op, home="fft", method=False):
     """The inverse of :func:`fft`."""
@@ -189,6 +196,8 @@ class fft_ifft(Op, home="fft", method=False):
     def eager(input, n: object = None, dim: int = -1, norm: object = None):
         n, dim = _one(input, n, dim)
         return _fft(input, [n], [dim], norm, False)
+
+    samples = _signals
 
 
 class fft_rfft(Op, home="fft", method=False):
@@ -206,6 +215,8 @@ class fft_irfft(Op, home="fft", method=False):
         n, dim = _one(input, _double(input.shape[dim]) if n is None and input.ndim else n, dim)
         return _irfft(input, [n], [dim], norm)
 
+    samples = _signals
+
 
 class fft_hfft(Op, home="fft", method=False):
     """The real spectrum of ``n`` points of half a Hermitian signal."""
@@ -213,6 +224,8 @@ class fft_hfft(Op, home="fft", method=False):
     def eager(input, n: object = None, dim: int = -1, norm: object = None):
         n, dim = _one(input, _double(input.shape[dim]) if n is None and input.ndim else n, dim)
         return _irfft(input, [n], [dim], norm, True)
+
+    samples = _signals
 
 
 class fft_ihfft(Op, home="fft", method=False):
@@ -229,12 +242,16 @@ class fft_fftn(Op, home="fft", method=False):
     def eager(input, s: object = None, dim: object = None, norm: object = None):
         return _fft(input, *_many(input, s, dim), norm, True)
 
+    samples = _signals
+
 
 class fft_ifftn(Op, home="fft", method=False):
     """The inverse of :func:`fftn`."""
 
     def eager(input, s: object = None, dim: object = None, norm: object = None):
         return _fft(input, *_many(input, s, dim), norm, False)
+
+    samples = _signals
 
 
 class fft_rfftn(Op, home="fft", method=False):
@@ -249,6 +266,8 @@ class fft_irfftn(Op, home="fft", method=False):
 
     def eager(input, s: object = None, dim: object = None, norm: object = None):
         return _irfft(input, *_many(input, s, dim, _double), norm)
+
+    samples = _signals
 
 
 def _hermitian(x, s, dim, norm):
@@ -275,6 +294,8 @@ class fft_hfftn(Op, home="fft", method=False):
     def eager(input, s: object = None, dim: object = None, norm: object = None):
         return _hermitian(input, s, dim, norm)
 
+    samples = _signals
+
 
 class fft_ihfftn(Op, home="fft", method=False):
     """:func:`ihfft` over several dims: the half is along the last."""
@@ -289,12 +310,16 @@ class fft_fft2(Op, home="fft", method=False):
     def eager(input, s: object = None, dim: object = (-2, -1), norm: object = None):
         return _fft(input, *_many(input, s, dim), norm, True)
 
+    samples = _signals
+
 
 class fft_ifft2(Op, home="fft", method=False):
     """:func:`ifftn` over two dims."""
 
     def eager(input, s: object = None, dim: object = (-2, -1), norm: object = None):
         return _fft(input, *_many(input, s, dim), norm, False)
+
+    samples = _signals
 
 
 class fft_rfft2(Op, home="fft", method=False):
@@ -310,12 +335,16 @@ class fft_irfft2(Op, home="fft", method=False):
     def eager(input, s: object = None, dim: object = (-2, -1), norm: object = None):
         return _irfft(input, *_many(input, s, dim, _double), norm)
 
+    samples = _signals
+
 
 class fft_hfft2(Op, home="fft", method=False):
     """:func:`hfftn` over two dims."""
 
     def eager(input, s: object = None, dim: object = (-2, -1), norm: object = None):
         return _hermitian(input, s, dim, norm)
+
+    samples = _signals
 
 
 class fft_ihfft2(Op, home="fft", method=False):

@@ -7,6 +7,7 @@ import numpy as np
 from .. import _C
 from .._C import gather_along, place_outside
 from ..dtypes import from_numpy as dtype_of
+from ..dtypes import int64
 from ..shape import broadcast
 from ._index import along, check_along, is_index
 from ._op import Op, ops
@@ -37,6 +38,10 @@ class gather(Op, opmath=False, strict_out=True):
 
     def d_input(grad, input_shape, dim, index):
         return grad.new_zeros(input_shape).scatter_add(dim, index, grad)
+
+    def samples(make):
+        yield make(3, 4), 1, make.indices(3, 2, below=4)
+        yield make(), 0, make.indices(below=1)
 
 
 class index_select(Op, opmath=False, strict_out=True):
@@ -76,6 +81,9 @@ class index_select(Op, opmath=False, strict_out=True):
     def d_input(grad, input_shape, dim, index):
         return grad.new_zeros(input_shape).index_add(dim, index, grad)
 
+    def samples(make):
+        yield make(3, 4), 1, make.indices(5, below=4)
+
 
 class take(Op, opmath=False, strict_out=True):
     """The elements of the flat tensor at the places in ``index``, in the shape of ``index``. Negative places count
@@ -102,6 +110,9 @@ class take(Op, opmath=False, strict_out=True):
 
     def d_input(grad, input_shape, index):
         return grad.new_zeros(input_shape).put(index, grad, True)
+
+    def samples(make):
+        yield make(3, 4), make.indices(2, 2, below=12)
 
 
 def _out_of_range(index, size):
@@ -153,6 +164,10 @@ class put(Op, inplace=True, opmath=False):
     def d_source(grad, index, source_shape):
         return grad.take(index).reshape(source_shape)
 
+    def samples(make):
+        yield make(3, 4), make.plain([0, 5, 11], int64), make(3)
+        yield make(3, 4), make.plain([0, 5, 5], int64), make(3), True
+
 
 def _put(out, index, source, accumulate):
     flat, places, values = out.reshape(-1), index.reshape(-1), source.reshape(-1)
@@ -200,6 +215,10 @@ class take_along_dim(Op):
         places = _C.wrap(np.where(places < 0, places + size, places)).expand(_with(rest, dim, indices.shape[dim]))
         return input.expand(_with(rest, dim, size)).gather(dim, places)
 
+    def samples(make):
+        yield make(3, 4), make.indices(3, 2, below=4), 1
+        yield make(3, 4), make.indices(5, below=12)
+
 
 def _with(shape, dim, size):
     return (*shape[:dim], size, *shape[dim + 1 :])
@@ -220,6 +239,10 @@ class masked_select(Op, strict_out=True):
         if input.shape != mask.shape:
             input, mask = ops.broadcast_tensors(input, mask)
         return ops.index(input.reshape(1), [mask.reshape(1)]) if not input.ndim else ops.index(input, [mask])
+
+    def samples(make):
+        yield make(3, 4), make.mask(4)
+        yield make(3, 4), make.mask(3, 4)
 
 
 # -- where the elements are not zero ----------------------------------------------------------------
@@ -281,6 +304,9 @@ class nonzero_static(Op):
         out[: len(found)] = found
         return _C.wrap(out)
 
+    def samples(make):
+        yield make(3, 4), {"size": 5}
+
 
 class unravel_index(Op, method=False, has_out=False):
     """The places ``indices`` in a flat tensor as places in one of ``shape``: a tuple of a tensor a dim.
@@ -312,3 +338,6 @@ class unravel_index(Op, method=False, has_out=False):
             out.append(_C.wrap(rest % n))
             rest = rest // n
         return tuple(reversed(out))
+
+    def samples(make):
+        yield make.indices(4, below=12), (3, 4)

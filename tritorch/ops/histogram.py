@@ -141,6 +141,11 @@ class histogram(Op, returns=("hist", "bin_edges")):
         )
         return hist, edges[0]
 
+    def samples(make):
+        yield make(3, 4), 5
+        yield make(3, 4), 5, {"range": (-1.0, 1.0), "weight": make(3, 4), "density": True}
+        yield make(6), make.of([-2, 0, 1])
+
 
 class histogramdd(Op, has_out=False, method=False):
     """The histogram of points in several dims, the last dim of ``input``: boxes from ``bins`` in each.
@@ -164,6 +169,10 @@ class histogramdd(Op, has_out=False, method=False):
             )
         hist, edges = _histogram(input, bins, range, weight, density)
         return return_type("histogramdd", ("hist", "bin_edges"))(hist, tuple(edges))
+
+    def samples(make):
+        yield make(5, 2), (3, 2)
+        yield make(5, 2), 3, {"range": (-1.0, 1.0, 0.0, 2.0)}
 
 
 class histc(Op):
@@ -190,6 +199,10 @@ class histc(Op):
         if not min < max:
             raise RuntimeError("torch.histc: max must be larger than min")
         return _C.wrap(_C.run(_histc, input._array, bins, min, max))
+
+    def samples(make):
+        yield make(3, 4), 5
+        yield make(3, 4), 5, -1, 1
 
 
 def _histc(array, bins, low, high):

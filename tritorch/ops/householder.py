@@ -72,6 +72,10 @@ class linalg_householder_product(Op, home="linalg", method=False, also="orgqr"):
         identity = ops.eye(*input.shape[-2:], dtype=input.dtype)
         return _reflected(input, tau, identity.expand(input.shape).clone())
 
+    def samples(make):
+        yield make(4, 3), make(3)
+        yield make(2, 4, 2), make(2, 2)
+
 
 class ormqr(Op):
     """:attr:`other` times the product Q of the reflections in :attr:`input` (*, m, k), factors in :attr:`tau` (*, k).
@@ -102,3 +106,7 @@ class ormqr(Op):
         if left:
             return _reflected(input, tau, other, transpose)
         return adjoint(_reflected(input, tau, adjoint(other), not transpose))
+
+    def samples(make):
+        yield make(4, 3), make(3), make(4, 2)
+        yield make(4, 3), make(3), make(2, 4), False, True

@@ -8,6 +8,7 @@ import numpy as np
 from .. import _C
 from .._C import TensorBase, basic_index, bump, needs_grad, record, view
 from ..dtypes import from_numpy as dtype_of
+from ..dtypes import int64
 from ..runtime.array import DeviceArray
 from ._call import refuse_overlap
 from ._index import BOOL, INT64, add_at, frozen, gather_from, index_error, is_mask, is_trivial, numpy_index, resolve
@@ -46,6 +47,12 @@ class getitem(Op, operator="[]", function=False, method=False, has_out=False):
         out = view(input, window)
         record(slice_.node, out, (input,), (input.shape, frozen(index)))
         return out
+
+    def samples(make):
+        yield make(3, 4), (slice(None), 1)
+        yield make(3, 4), (Ellipsis, None, slice(0, 4, 2))
+        yield make(3, 4), make.mask(3, 4)
+        yield make(3, 4), (make.indices(2, below=3), slice(1, 3))
 
 
 def _windowed(input, index):
@@ -116,6 +123,11 @@ class setitem(Op, operator="[]=", function=False, method=False, has_out=False):
                 array = _without_leading_ones(value, window.ndim).expand(window.shape)._array
                 _C.run(np.copyto, window, array, casting="unsafe")
             bump(input)
+
+    def samples(make):
+        yield make(3, 4), (slice(None), 1), 2.0
+        yield make(3, 4), make.mask(3, 4), 1
+        yield make(3, 4), make.indices(2, below=3), make(4)
 
 
 def _as_value(input, value):
@@ -220,3 +232,8 @@ class index_put(Op, inplace=True):
 
     def d_values(grad, indices):
         return ops.index(grad, list(indices))
+
+    def samples(make):
+        yield make(3, 4), (make.plain([0, 2], int64),), make(2, 4)
+        yield make(3, 4), (make.plain([0, 0], int64), make.plain([1, 1], int64)), make(2), True
+        yield make(3, 4), (make.mask(3, 4),), make()

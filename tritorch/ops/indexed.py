@@ -5,6 +5,7 @@ import numpy as np
 from .. import dtypes
 from .._C import place_outside
 from ..dtypes import from_numpy as dtype_of
+from ..dtypes import int64
 from ._index import combine_at, is_index
 from ._layout import number_array
 from ._op import Op, ops
@@ -92,6 +93,10 @@ class index_add(Op, inplace=True):
         out = grad.index_select(dim, index).reshape(source_shape)
         return out if alpha == 1 else out * alpha
 
+    def samples(make):
+        yield make(3, 4), 1, make.indices(5, below=4), make(3, 5)
+        yield make(3, 4), 0, make.indices(2, below=3), make(2, 4), {"alpha": 2}
+
 
 def _check_copy(input, dim, index, source):
     if index.ndim > 1:
@@ -162,6 +167,9 @@ class index_copy(Op, inplace=True, opmath=False):
     def d_source(grad, dim, index, source_shape):
         return grad.index_select(dim, index).reshape(source_shape)
 
+    def samples(make):
+        yield make(3, 4), 1, make.plain([3, 0], int64), make(3, 2)
+
 
 def _fill(out, dim, index, value):
     rows, index = _rows(out), index.reshape(-1)
@@ -213,6 +221,10 @@ class index_fill(Op, inplace=True, opmath=False, numbers="value"):
     def d_value(grad, dim, index):
         other = ops.ones_like(grad, dtype=dtypes.bool_).index_fill(dim, index, False)
         return grad.masked_fill(other, 0).sum()  # a part named twice is one part
+
+    def samples(make):
+        yield make(3, 4), 1, make.plain([3, 0], int64), 2
+        yield make(3, 4), 0, make.plain([1], int64), make()
 
 
 def _start(out, dim, index, reduce):
@@ -279,6 +291,10 @@ class index_reduce(Op, inplace=True):
         if not include_self:
             to_input = to_input.index_fill(dim, index, 0)
         return to_input if needs[0] else None, to_source.reshape(source.shape) if needs[1] else None
+
+    def samples(make):
+        for reduce in ("prod", "mean", "amax", "amin"):
+            yield make(3, 4), 1, make.plain([3, 0, 0], int64), make(3, 3), reduce
 
 
 def _through_product(grad, out, input, source, dim, index, include_self):

@@ -175,6 +175,13 @@ class interpolate(Op, home="nn.functional", method=False, has_out=False):
                 input = ops.resize_dim(input, 2 + d, index, weights)
         return input
 
+    def samples(make):
+        yield make(1, 2, 4), {"scale_factor": 2}
+        yield make(1, 2, 3, 4), (5, 6), {"mode": "bilinear", "align_corners": True}
+        yield make(1, 1, 6, 6), (3, 4), {"mode": "bicubic", "antialias": True}
+        yield make(1, 1, 4, 4), {"scale_factor": 0.5, "mode": "area"}
+        yield make(1, 1, 2, 3, 2), {"scale_factor": 2, "mode": "trilinear"}
+
 
 class upsample(Op, home="nn.functional", method=False, has_out=False):
     """:func:`interpolate` by its old name."""
@@ -184,6 +191,10 @@ class upsample(Op, home="nn.functional", method=False, has_out=False):
     ):
         return ops.interpolate(input, size, scale_factor, mode, align_corners)
 
+    def samples(make):
+        yield make(1, 2, 3, 4), (6, 8)
+        yield make(1, 2, 4), {"scale_factor": 2, "mode": "linear"}
+
 
 class upsample_nearest(Op, home="nn.functional", method=False, has_out=False):
     """:func:`interpolate` to the nearest pixel."""
@@ -191,9 +202,15 @@ class upsample_nearest(Op, home="nn.functional", method=False, has_out=False):
     def eager(input, size: object = None, scale_factor: object = None):
         return ops.interpolate(input, size, scale_factor, "nearest")
 
+    def samples(make):
+        yield make(1, 2, 3, 4), {"scale_factor": 2}
+
 
 class upsample_bilinear(Op, home="nn.functional", method=False, has_out=False):
     """:func:`interpolate` of two dims with aligned corners."""
 
     def eager(input, size: object = None, scale_factor: object = None):
         return ops.interpolate(input, size, scale_factor, "bilinear", align_corners=True)
+
+    def samples(make):
+        yield make(1, 2, 3, 4), {"scale_factor": 2}

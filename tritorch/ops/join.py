@@ -29,6 +29,11 @@ def _skipped(shape):
     return len(shape) == 1 and shape[0] == 0
 
 
+def _rows(make):
+    yield [make(2, 3), make(2, 3)]
+    yield [make(3), make(3)]
+
+
 class cat(Op, alias="concat concatenate", opmath=False, method=False):
     """Tensors side by side along ``dim``; the other sizes must be equal. The dtypes are promoted.
 
@@ -66,6 +71,10 @@ class cat(Op, alias="concat concatenate", opmath=False, method=False):
             out.append(grad.narrow(dim, start, shape[dim]))
             start += shape[dim]
         return out
+
+    def samples(make):
+        yield [make(3, 4), make(2, 4)]
+        yield (make(3, 1), make(3, 2), make(3, 1)), -1
 
 
 def _mismatch(tensors, shape, dim):
@@ -118,6 +127,10 @@ class stack(Op, opmath=False, method=False):
     def d_tensors(grad, dim):
         return grad.unbind(dim)
 
+    def samples(make):
+        yield [make(3, 4), make(3, 4)]
+        yield [make(3), make(3)], -1
+
 
 def _several(name, tensors):
     if not tensors:
@@ -138,6 +151,8 @@ class hstack(Op, method=False):
         tensors = ops.atleast_1d(_several("hstack", tensors))
         return ops.cat(tensors, 0 if tensors[0].ndim == 1 else 1)
 
+    samples = _rows
+
 
 class vstack(Op, method=False, alias="row_stack"):
     """Tensors on top of each other, with two dims at least.
@@ -151,6 +166,8 @@ class vstack(Op, method=False, alias="row_stack"):
 
     def eager(tensors: Tensors):
         return ops.cat(ops.atleast_2d(_several("vstack", tensors)), 0)
+
+    samples = _rows
 
 
 class dstack(Op, method=False):
@@ -166,6 +183,8 @@ class dstack(Op, method=False):
     def eager(tensors: Tensors):
         return ops.cat(ops.atleast_3d(_several("dstack", tensors)), 2)
 
+    samples = _rows
+
 
 class column_stack(Op, method=False):
     """Vectors as the columns of a matrix; matrices side by side.
@@ -179,6 +198,8 @@ class column_stack(Op, method=False):
 
     def eager(tensors: Tensors):
         return ops.cat([t if t.ndim > 1 else t.reshape(-1, 1) for t in _several("column_stack", tensors)], 1)
+
+    samples = _rows
 
 
 class _blocks(Op, function=False, method=False, has_out=False, opmath=False):
@@ -227,6 +248,9 @@ class block_diag(Op, method=False, has_out=False):
                 )
         return ops._blocks(list(ops.atleast_2d(*tensors)) if len(tensors) > 1 else [ops.atleast_2d(*tensors)])
 
+    def samples(make):
+        yield make(2, 3), make(3), make()
+
 
 def _vectors(tensors):
     for t in tensors:
@@ -254,6 +278,9 @@ class cartesian_prod(Op, method=False, has_out=False):
             return tensors[0]
         return ops.stack([g.flatten() for g in ops.meshgrid(*tensors, indexing="ij")], 1)
 
+    def samples(make):
+        yield make(3), make(2)
+
 
 class combinations(Op, has_out=False):
     """All combinations of ``r`` elements of a vector: the rows of a matrix.
@@ -278,6 +305,10 @@ class combinations(Op, has_out=False):
         pick = itertools.combinations_with_replacement if with_replacement else itertools.combinations
         rows = np.array(list(pick(range(len(input)), r)), np.int64).reshape(-1, r)
         return input[_C.wrap(rows)]
+
+    def samples(make):
+        yield make(4)
+        yield make(4), 3, True
 
 
 class meshgrid(Op, method=False, has_out=False):
@@ -315,3 +346,7 @@ class meshgrid(Op, method=False, has_out=False):
         if swap:
             grids[:2] = grids[1::-1]
         return tuple(grids)
+
+    def samples(make):
+        yield make(3), make(2), {"indexing": "ij"}
+        yield make(3), make(), {"indexing": "xy"}

@@ -72,6 +72,9 @@ class full_like(Like):
         out[...] = number_array(number_argument("full_like", "fill_value", 2, fill_value), dtype)
         return out
 
+    def samples(make):
+        yield make(3, 4), 2
+
 
 class new_empty(Like, function=False, method=True):
     """Arbitrary elements in that size, in the dtype of the tensor unless given."""
@@ -104,12 +107,18 @@ class new_full(Like, function=False, method=True):
         out[...] = number_array(number_argument("new_full", "fill_value", 2, fill_value), dtype)
         return out
 
+    def samples(make):
+        yield make(3, 4), (2, 3), 2
+
 
 class new_empty_strided(Like, function=False, method=True):
     """Arbitrary elements with that size and stride, in the dtype of the tensor unless given."""
 
     def cpu(input, size: tuple, stride: tuple, *, dtype: DType = None):
         return strided_of(size, stride, dtype)
+
+    def samples(make):
+        yield make(3, 4), (2, 3), (1, 2)
 
 
 class new_tensor(Op, function=False, has_out=False):
@@ -128,6 +137,10 @@ class new_tensor(Op, function=False, has_out=False):
         kind = input.dtype if dtype is None else dtype
         return tensor(data, dtype=kind, device=device, requires_grad=requires_grad)
 
+    def samples(make):
+        yield make(3), [1, 2]
+        yield make(3), 2.5
+
 
 class new(Op, function=False, has_out=False):
     """An uninitialised tensor of that size, or one with that data, in the dtype of the tensor."""
@@ -136,3 +149,7 @@ class new(Op, function=False, has_out=False):
         if len(data) == 1 and isinstance(data[0], (TensorBase, list, np.ndarray)):
             return tensor(data[0], dtype=input.dtype, device=device)
         return input.new_empty(*(data or (0,)))
+
+    def samples(make):
+        yield make(3), 2, 3
+        yield make(3), [1.0, 2.0]

@@ -5,6 +5,7 @@ import numpy as np
 from ..dtypes import from_numpy
 from ._linalg import adjoint, check_floating, check_matrix, check_square, failed, triangular
 from ._op import Op, ops
+from ._samples import definite, matrices, square
 
 
 def _gap(values):
@@ -72,12 +73,16 @@ class linalg_qr(Op, home="linalg", method=False, returns=("Q", "R")):
             return A.new_zeros(0), ops.qr_of(A, "reduced")[1]
         return ops.qr_of(A, mode)
 
+    samples = matrices
+
 
 class qr(Op, returns=("Q", "R")):
     """:func:`tritorch.linalg.qr`, reduced unless ``some`` is False."""
 
     def eager(input, some: bool = True):
         return ops.linalg_qr(input, "reduced" if some else "complete")
+
+    samples = matrices
 
 
 class cholesky_of(Op, function=False, method=False, has_out=False):
@@ -128,6 +133,8 @@ class linalg_cholesky(Op, home="linalg", method=False):
         lower = ops.cholesky_of(A, "linalg.cholesky")
         return adjoint(lower) if upper else lower
 
+    samples = definite
+
 
 class cholesky(Op):
     """:func:`tritorch.linalg.cholesky`."""
@@ -137,6 +144,8 @@ class cholesky(Op):
         check_square("cholesky", input)
         lower = ops.cholesky_of(input, "cholesky")
         return adjoint(lower) if upper else lower
+
+    samples = definite
 
 
 class linalg_cholesky_ex(Op, home="linalg", method=False, returns=("L", "info")):
@@ -156,6 +165,8 @@ class linalg_cholesky_ex(Op, home="linalg", method=False, returns=("L", "info"))
         lower = ops.cholesky_of(A, "linalg.cholesky_ex")
         return adjoint(lower) if upper else lower, ops.tensor_of(info)
 
+    samples = definite
+
 
 class cholesky_inverse(Op):
     """The inverse of the matrix whose Cholesky factor is given."""
@@ -172,6 +183,8 @@ class cholesky_inverse(Op):
     def d_input(grad, input, out, upper):
         inner = out @ (grad + adjoint(grad)) @ out
         return -(input @ inner) if upper else -(inner @ input)
+
+    samples = definite
 
 
 class cholesky_solve(Op):
@@ -191,6 +204,10 @@ class cholesky_solve(Op):
                 f"matrix is {input.shape[-2]} by {input.shape[-1]}"
             )
         return ops.cholesky_solved(input, L, upper)
+
+    def samples(make):
+        yield make(3, 2), make.positive_definite(3, 3)
+        yield make(2, 3, 1), make.positive_definite(3, 3), True
 
 
 class cholesky_solved(Op, function=False, method=False, has_out=False):
@@ -239,6 +256,8 @@ class linalg_eigh(Op, home="linalg", method=False, returns=("eigenvalues", "eige
         _check_uplo(UPLO)
         return ops.eigh_of(A, UPLO.upper())
 
+    samples = definite
+
 
 class linalg_eigvalsh(Op, home="linalg", method=False):
     """The eigenvalues, ascending, of Hermitian matrices."""
@@ -248,6 +267,8 @@ class linalg_eigvalsh(Op, home="linalg", method=False):
         check_square("linalg.eigvalsh", A)
         _check_uplo(UPLO)
         return ops.eigh_of(A, UPLO.upper())[0]
+
+    samples = definite
 
 
 def _check_uplo(uplo):
@@ -290,6 +311,8 @@ class linalg_eig(Op, home="linalg", method=False, returns=("eigenvalues", "eigen
         check_square("linalg.eig", A)
         return ops.eig_of(A)
 
+    samples = square
+
 
 class linalg_eigvals(Op, home="linalg", method=False):
     """The eigenvalues of square matrices, always complex."""
@@ -298,6 +321,8 @@ class linalg_eigvals(Op, home="linalg", method=False):
         check_floating("linalg.eigvals", A)
         check_square("linalg.eigvals", A)
         return ops.eig_of(A)[0]
+
+    samples = square
 
 
 class svd_of(Op, function=False, method=False, has_out=False, returns=("U", "S", "Vh"), materialize=False):
@@ -353,6 +378,10 @@ class linalg_svd(Op, home="linalg", method=False, returns=("U", "S", "Vh")):
         check_matrix("linalg.svd", A)
         return ops.svd_of(A, full_matrices)
 
+    def samples(make):
+        yield make(3, 4), {"full_matrices": False}
+        yield make(2, 4, 3), {"full_matrices": False}
+
 
 class linalg_svdvals(Op, home="linalg", method=False):
     """The singular values, descending."""
@@ -361,6 +390,8 @@ class linalg_svdvals(Op, home="linalg", method=False):
         check_floating("linalg.svdvals", A)
         check_matrix("linalg.svdvals", A)
         return ops.svd_of(A, False)[1]
+
+    samples = matrices
 
 
 class svd(Op, returns=("U", "S", "V")):
@@ -374,3 +405,5 @@ class svd(Op, returns=("U", "S", "V")):
             lead = input.shape[:-2]
             return ops.zeros(*lead, m, m, dtype=input.dtype), s, ops.zeros(*lead, n, n, dtype=input.dtype)
         return u, s, adjoint(vh)
+
+    samples = matrices

@@ -8,6 +8,7 @@ import numpy as np
 
 from ._linalg import adjoint, check_floating, check_matrix, check_square
 from ._op import Op, conj, ops
+from ._samples import matrices, square
 from ._schema import Dims, Number
 
 
@@ -22,6 +23,10 @@ def _dims(x, dim):
                 f"but got {d})"
             )
     return tuple(d % builtins.max(1, x.ndim) for d in dims)
+
+
+def _crossed(make):
+    yield make(2, 3), make(2, 3)
 
 
 class vector_norm_of(Op, function=False, method=False, has_out=False):
@@ -130,6 +135,12 @@ class linalg_matrix_norm(Op, home="linalg", method=False):
         out = sums.amax(second, True) if ord > 0 else sums.amin(second, True)
         return out if keepdim else out.squeeze(dims)
 
+    def samples(make):
+        yield make(3, 4)
+        yield make(2, 3, 4), 1
+        yield make(3, 4), "nuc"
+        yield make(3, 4), 2, {"keepdim": True}
+
 
 class linalg_norm(Op, home="linalg", method=False):
     """The norm of vectors or matrices, by ``dim`` (one or two) and ``ord``; without both, of all elements."""
@@ -154,6 +165,11 @@ class linalg_norm(Op, home="linalg", method=False):
                                f"linalg.matrix_norm: dim must be a 2-tuple. Got {dim}")  # fmt: skip
         return ops.linalg_vector_norm(A, ord, dim, keepdim, dtype=dtype)
 
+    def samples(make):
+        yield make(3, 4)
+        yield make(3, 4), 1, 0
+        yield make(3, 4), 2, (0, 1)
+
 
 class linalg_cond(Op, home="linalg", method=False):
     """The condition number of matrices in a matrix norm (2 unless given)."""
@@ -172,6 +188,8 @@ class linalg_cond(Op, home="linalg", method=False):
         bad = info != 0
         out = ops.linalg_matrix_norm(A, p) * ops.linalg_matrix_norm(inverse, p)
         return out.masked_fill(bad, math.inf)
+
+    samples = square
 
 
 def _tolerance(values, shape, atol, rtol):
@@ -197,6 +215,8 @@ class linalg_matrix_rank(Op, home="linalg", method=False):
         values = ops.linalg_eigvalsh(A).abs() if hermitian else ops.linalg_svdvals(A)
         return (values > _tolerance(values, A.shape, atol, rtol).unsqueeze(-1)).sum(-1)
 
+    samples = matrices
+
 
 class linalg_pinv(Op, home="linalg", method=False):
     """The pseudo-inverse: (*, m, n) to (*, n, m). Its derivative is of constant rank (Golub and Pereyra, 1973)."""
@@ -212,6 +232,8 @@ class linalg_pinv(Op, home="linalg", method=False):
         if not A.numel():
             return A.transpose(-2, -1) + 0
         return ops.pseudo_inverse(A, _tolerance(values, A.shape, atol, rtol))
+
+    samples = matrices
 
 
 class pseudo_inverse(Op, function=False, method=False, has_out=False):
@@ -240,6 +262,9 @@ class pinverse(Op):
     def eager(input, rcond: float = 1e-15):
         return ops.linalg_pinv(input, rcond)
 
+    def samples(make):
+        yield make(3, 4)
+
 
 class linalg_matrix_power(Op, home="linalg", also="matrix_power", method=False):
     """The n-th power of square matrices; of the inverse for negative n."""
@@ -259,12 +284,20 @@ class linalg_matrix_power(Op, home="linalg", also="matrix_power", method=False):
                 A = A @ A
         return result.clone() if result is A else result
 
+    def samples(make):
+        yield make(3, 3), 3
+        yield make(2, 3, 3), -1
+        yield make(3, 3), 0
+
 
 class matrix_power(Op, function=False, has_out=False):
     """:func:`tritorch.linalg.matrix_power`."""
 
     def eager(input, n: int):
         return ops.linalg_matrix_power(input, n)
+
+    def samples(make):
+        yield make(3, 3), 2
 
 
 class linalg_matrix_exp(Op, home="linalg", also="matrix_exp", method=False, has_out=False):
@@ -288,12 +321,16 @@ class linalg_matrix_exp(Op, home="linalg", also="matrix_exp", method=False, has_
             result = result @ result
         return result.to(kind)
 
+    samples = square
+
 
 class matrix_exp(Op, function=False, has_out=False):
     """:func:`tritorch.linalg.matrix_exp`."""
 
     def eager(input):
         return ops.linalg_matrix_exp(input)
+
+    samples = square
 
 
 class linalg_multi_dot(Op, home="linalg", method=False):
@@ -329,6 +366,10 @@ class linalg_multi_dot(Op, home="linalg", method=False):
         if head:
             out = out.squeeze(0)
         return out.squeeze(-1) if tail else out
+
+    def samples(make):
+        yield [make(2, 3), make(3, 4), make(4, 2)]
+        yield [make(3), make(3, 4), make(4)]
 
 
 def _order(sizes):
@@ -373,6 +414,10 @@ class linalg_vander(Op, home="linalg", method=False, has_out=False):
         powers = x.unsqueeze(-1).expand(*x.shape, count - 1).cumprod(-1)
         return ops.cat([ones, powers], -1)
 
+    def samples(make):
+        yield make(4)
+        yield make(2, 3), 4
+
 
 class linalg_diagonal(Op, home="linalg", method=False, has_out=False):
     """The diagonal of the last two dims."""
@@ -389,6 +434,9 @@ class trace(Op, has_out=False):
             raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input.ndim}")
         return input.diagonal().sum()
 
+    def samples(make):
+        yield make(3, 4)
+
 
 class linalg_cross(Op, home="linalg", method=False):
     """The cross product of vectors of three elements along ``dim``."""
@@ -404,6 +452,8 @@ class linalg_cross(Op, home="linalg", method=False):
         c, d = input.roll(-2, dim), other.roll(-2, dim)
         return a * d - c * b
 
+    samples = _crossed
+
 
 class cross(Op):
     """The cross product of vectors of three elements along ``dim`` (the first of length three unless given)."""
@@ -416,3 +466,5 @@ class cross(Op):
             if dim is None:
                 raise RuntimeError("no dimension of size 3 in input")
         return ops.linalg_cross(input, other, dim=dim)
+
+    samples = _crossed

@@ -4,6 +4,7 @@ import numpy as np
 
 from ._linalg import adjoint, check_floating, check_matrix, check_square, failed, first_bad, triangular
 from ._op import Op, conj, ops
+from ._samples import definite, square
 
 
 def _singular(a):
@@ -66,16 +67,26 @@ class linalg_solve(Op, home="linalg", method=False):
         out = ops.solve_square(A, right)
         return out.squeeze(-1) if vector else out
 
+    def samples(make):
+        yield make(3, 3), make(3, 2)
+        yield make(2, 3, 3), make(2, 3)
+        yield make(3, 3), make(2, 3), {"left": False}
+
 
 class linalg_solve_ex(Op, home="linalg", method=False, returns=("result", "info")):
     """:func:`solve` with the place of a zero pivot (from 1) instead of an error."""
 
     def eager(A, B, *, left: bool = True, check_errors: bool = False):
+        check_floating("linalg.solve", A)
+        check_square("linalg.solve", A)
         bad = _singular(A.detach()._array)
         if np.any(bad) and not check_errors:
             A = A + 0 * A
             return ops.full_like(B, float("nan")), ops.tensor_of(bad.astype(np.int32))
         return ops.linalg_solve(A, B, left=left), ops.tensor_of(bad.astype(np.int32))
+
+    def samples(make):
+        yield make(3, 3), make(3, 2)
 
 
 class tensor_of(Op, function=False, method=False, has_out=False):
@@ -117,12 +128,16 @@ class linalg_inv(Op, home="linalg", also="inverse linalg.inverse", method=False)
         check_square("linalg.inv", A)
         return ops.inverse_of(A, "linalg.inv")
 
+    samples = square
+
 
 class inverse(Op, function=False, has_out=False):
     """:func:`tritorch.linalg.inv`."""
 
     def eager(input):
         return ops.linalg_inv(input)
+
+    samples = square
 
 
 class linalg_inv_ex(Op, home="linalg", method=False, returns=("inverse", "info")):
@@ -136,6 +151,8 @@ class linalg_inv_ex(Op, home="linalg", method=False, returns=("inverse", "info")
         if np.any(bad) and not check_errors:
             return ops.full_like(A, float("inf")), info
         return ops.inverse_of(A, "linalg.inv_ex"), info
+
+    samples = square
 
 
 class slogdet_of(Op, function=False, method=False, has_out=False, returns=("sign", "logabsdet"), materialize=False):
@@ -165,12 +182,16 @@ class linalg_slogdet(Op, home="linalg", method=False, returns=("sign", "logabsde
         check_square("linalg.slogdet", A)
         return ops.slogdet_of(A)
 
+    samples = square
+
 
 class slogdet(Op, returns=("sign", "logabsdet")):
     """:func:`tritorch.linalg.slogdet`."""
 
     def eager(input):
         return ops.linalg_slogdet(input)
+
+    samples = square
 
 
 class logdet(Op, has_out=False):
@@ -181,6 +202,8 @@ class logdet(Op, has_out=False):
         check_square("logdet", input)
         sign, log = ops.slogdet_of(input)
         return (log + sign.log()) if input.is_complex() else log.masked_fill(sign < 0, float("nan")) + 0 * sign
+
+    samples = definite
 
 
 class det_of(Op, function=False, method=False, has_out=False):
@@ -222,12 +245,16 @@ class linalg_det(Op, home="linalg", also="det", method=False):
         check_square("linalg.det", A)
         return ops.det_of(A)
 
+    samples = square
+
 
 class det(Op, function=False, has_out=False):
     """:func:`tritorch.linalg.det`."""
 
     def eager(input):
         return ops.linalg_det(input)
+
+    samples = square
 
 
 class triangular_of(Op, function=False, method=False, has_out=False):
@@ -261,6 +288,10 @@ class linalg_solve_triangular(Op, home="linalg", method=False):
         out = ops.triangular_of(A.transpose(-2, -1), B.transpose(-2, -1), not upper, unitriangular)
         return out.transpose(-2, -1)
 
+    def samples(make):
+        yield make.positive_definite(3, 3), make(3, 2), {"upper": True}
+        yield make.positive_definite(2, 3, 3), make(2, 3), {"upper": False, "left": False}
+
 
 class triangular_solve(Op, returns=("solution", "cloned_coefficient")):
     """The X of ``A @ X = b`` with triangular A, and A itself: an older form of ``linalg.solve_triangular``."""
@@ -275,6 +306,10 @@ class triangular_solve(Op, returns=("solution", "cloned_coefficient")):
                 f"matrix is {input.shape[-2]} by {input.shape[-1]}"
             )
         return ops.triangular_of(matrix, input, upper != transpose, unitriangular), A.clone()
+
+    def samples(make):
+        yield make(3, 2), make.positive_definite(3, 3)
+        yield make(3, 2), make.positive_definite(3, 3), False, True
 
 
 class linalg_lstsq(
@@ -311,6 +346,9 @@ class linalg_lstsq(
             ops.tensor_of(s if driver in ("gelsd", "gelss") else np.zeros(0, s.dtype)),
         )
 
+    def samples(make):
+        yield make(4, 3), make(4, 2)
+
 
 class linalg_tensorsolve(Op, home="linalg", method=False):
     """The X of ``tensordot(A, X) = B``."""
@@ -328,6 +366,9 @@ class linalg_tensorsolve(Op, home="linalg", method=False):
             )
         return ops.linalg_solve(A.reshape(B.numel(), count), B.reshape(-1)).reshape(shape)
 
+    def samples(make):
+        yield make(2, 3, 6), make(2, 3)
+
 
 class linalg_tensorinv(Op, home="linalg", method=False):
     """The inverse of a tensor as a map between its first ``ind`` dims and the others."""
@@ -343,3 +384,7 @@ class linalg_tensorinv(Op, home="linalg", method=False):
                 f"{columns} != {rows}"
             )
         return ops.linalg_inv(A.reshape(rows, columns)).reshape(*A.shape[ind:], *A.shape[:ind])
+
+    def samples(make):
+        yield make(2, 3, 6)
+        yield make(6, 2, 3), 1

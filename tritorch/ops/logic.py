@@ -103,7 +103,7 @@ class bitwise_xor(
         return np.bitwise_xor(input, other)
 
 
-class bitwise_not(Elementwise, operator="unary ~", inplace=True, ufunc=np.invert, kinds="biu"):
+class bitwise_not(Elementwise, operator="unary ~", inplace=True, ufunc=np.invert, kinds="biu", only="biu"):
     """The bits that are not set; of bools, the opposite.
 
     Raises:
@@ -138,6 +138,10 @@ class bitwise_left_shift(
     def cpu(input, other):
         return np.left_shift(input, other)
 
+    def samples(make):
+        yield make.indices(3, 4, below=8), make.indices(4, below=8)
+        yield make(3, 4), 2
+
 
 class bitwise_right_shift(
     Elementwise, operator=">>", inplace=True, numbers="input other", only="ui", kernel="rshift_cpu",
@@ -153,6 +157,10 @@ class bitwise_right_shift(
 
     def cpu(input, other):
         return np.right_shift(input, other)
+
+    def samples(make):
+        yield make.indices(3, 4, below=8), make.indices(4, below=8)
+        yield make(3, 4), 2
 
 
 class gcd(Elementwise, inplace=True, only="ui", ufunc=np.gcd, kinds="iu"):

@@ -117,6 +117,11 @@ class nll_loss(Op, home="nn.functional", method=False, has_out=False):
     ):  # fmt: skip
         return _nll_loss(input, target, weight, ignore_index, legacy(size_average, reduce, reduction))
 
+    def samples(make):
+        yield make(3, 4), make.indices(3, below=4)
+        yield make(2, 3, 2), make.indices(2, 2, below=3), make(3, low=0.5), {"reduction": "none"}
+        yield make(4), make.indices(below=4)
+
 
 class cross_entropy(Op, home="nn.functional", method=False, has_out=False):
     """The cross entropy of logits (N, C, *) or (C,) with class indices (N, *), or with probabilities of their own shape.
@@ -143,6 +148,11 @@ class cross_entropy(Op, home="nn.functional", method=False, has_out=False):
             return loss
         return _smoothed(loss, log_p, target, weight, reduction, label_smoothing, dim, ignore_index)
 
+    def samples(make):
+        yield make(3, 4), make.indices(3, below=4)
+        yield make(3, 4), make(3, 4, low=0), {"label_smoothing": 0.1}
+        yield make(2, 3, 2), make.indices(2, 2, below=3), make(3, low=0.5), {"reduction": "sum", "ignore_index": 1}
+
 
 def _column(weight, log_p, dim):
     return weight.reshape([-1 if d == dim else 1 for d in range(log_p.ndim)])
@@ -163,7 +173,7 @@ def _with_probabilities(log_p, target, weight, reduction, smoothing, dim, ignore
             f"tensor of shape: {list(weight.shape)}"
         )
     if smoothing:
-        target = target * (1 - smoothing) + smoothing / classes
+        target = target * (1 - smoothing) + smoothing / (classes or 1)
     terms = log_p * target if weight is None else log_p * target * _column(weight, log_p, dim)
     loss = -terms.sum(dim)
     if reduction == "mean":
@@ -215,3 +225,6 @@ class linear_cross_entropy(Op, home="nn.functional", method=False, has_out=False
         return ops.cross_entropy(
             logits, target, weight, ignore_index=ignored, reduction=reduction, label_smoothing=label_smoothing
         )
+
+    def samples(make):
+        yield make(3, 4), make(5, 4), make.indices(3, below=5), {"linear_bias": make(5)}

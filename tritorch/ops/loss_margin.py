@@ -1,5 +1,6 @@
 """Losses of margins: of classes, pairs and triplets."""
 
+from ..dtypes import int64
 from ._losses import check_reduction, legacy, reduced
 from ._op import Op, ops
 from ._schema import Number
@@ -20,6 +21,10 @@ class margin_ranking_loss(Op, home="nn.functional", method=False, has_out=False)
             )
         return reduced((margin - target * (input1 - input2)).clamp(min=0), reduction)
 
+    def samples(make):
+        yield make(3, 4), make(3, 4), make.plain([[1, -1, 1, 1]])
+        yield make(4), make(4), make.plain([1, -1, 1, 1]), 0.5, {"reduction": "none"}
+
 
 class hinge_embedding_loss(Op, home="nn.functional", method=False, has_out=False):
     """``input`` where the target is 1, ``max(0, margin - input)`` where it is -1."""
@@ -31,6 +36,9 @@ class hinge_embedding_loss(Op, home="nn.functional", method=False, has_out=False
         reduction = legacy(size_average, reduce, reduction)
         apart = ops.where(target == 1, 0.0, (margin - input).clamp(min=0))
         return reduced(apart + ops.where(target == -1, 0.0, input), reduction)
+
+    def samples(make):
+        yield make(3, 4), make.plain([1, -1, 1, -1])
 
 
 class cosine_embedding_loss(Op, home="nn.functional", method=False, has_out=False):
@@ -55,6 +63,10 @@ class cosine_embedding_loss(Op, home="nn.functional", method=False, has_out=Fals
         cosine = product / lengths
         loss = ops.where(target == 1, 1 - cosine, 0.0) + ops.where(target == -1, (cosine - margin).clamp(min=0), 0.0)
         return reduced(loss, reduction)
+
+    def samples(make):
+        yield make(3, 4), make(3, 4), make.plain([1, -1, 1])
+        yield make(4), make(4), make.plain(-1), 0.1
 
 
 def _rows(input):
@@ -96,6 +108,10 @@ class multi_margin_loss(Op, home="nn.functional", method=False, has_out=False):
         loss = (terms * wrong).sum(1) / classes
         return reduced(loss.reshape(target.shape) if input.ndim < 2 else loss, reduction)
 
+    def samples(make):
+        yield make(3, 4), make.indices(3, below=4)
+        yield make(3, 4), make.indices(3, below=4), 2, 0.5, make(4, low=0.5)
+
 
 def _check_classes(input, target):
     count = input.shape[0] if input.ndim == 2 else 1
@@ -135,6 +151,10 @@ class multilabel_margin_loss(Op, home="nn.functional", method=False, has_out=Fal
         loss = terms.sum((1, 2)) / classes
         return reduced(loss if input.ndim == 2 else loss.reshape(()), reduction)
 
+    def samples(make):
+        yield make(2, 4), make.plain([[1, 3, -1, 0], [0, -1, 1, 2]], int64)
+        yield make(3), make.plain([2, -1, 0], int64)
+
 
 class multilabel_soft_margin_loss(Op, home="nn.functional", method=False, has_out=False):
     """The mean over classes of the binary cross entropy of logits."""
@@ -143,6 +163,9 @@ class multilabel_soft_margin_loss(Op, home="nn.functional", method=False, has_ou
         reduction = legacy(size_average, reduce, reduction)
         loss = -(target * ops.logsigmoid(input) + (1 - target) * ops.logsigmoid(-input))
         return reduced((loss if weight is None else loss * weight).mean(-1), reduction)
+
+    def samples(make):
+        yield make(3, 4), make.plain([[1, 0, 1, 0]] * 3)
 
 
 def _check_triplet(anchor, positive, negative, margin):

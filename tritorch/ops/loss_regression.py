@@ -135,6 +135,10 @@ class kl_div(Op, home="nn.functional", method=False, has_out=False):
             return loss.sum() / (input.shape[0] if input.ndim else 1)
         return reduced(loss, reduction)
 
+    def samples(make):
+        yield make(3, 4), make(3, 4, low=0.1)
+        yield make(3, 4), make(3, 4), {"log_target": True, "reduction": "batchmean"}
+
 
 class poisson_nll_loss(Op, home="nn.functional", method=False, has_out=False):
     """Minus the log-likelihood of counts under Poisson distributions of rate ``exp(input)``, or ``input``; ``full`` adds
@@ -150,6 +154,10 @@ class poisson_nll_loss(Op, home="nn.functional", method=False, has_out=False):
             stirling = target * target.log() - target + 0.5 * (2 * math.pi * target).log()
             loss = loss + stirling.masked_fill(target <= 1, 0)
         return reduced(loss, reduction)
+
+    def samples(make):
+        yield make(3, 4), make(3, 4, low=0)
+        yield make(3, 4, low=0.1), make(3, 4, low=1.5, high=3), False, True
 
 
 class gaussian_nll_loss(Op, home="nn.functional", method=False, has_out=False):
@@ -174,13 +182,17 @@ class gaussian_nll_loss(Op, home="nn.functional", method=False, has_out=False):
         loss = 0.5 * (var.log() + (input - target).square() / var)
         return reduced(loss + 0.5 * math.log(2 * math.pi) if full else loss, reduction)
 
+    def samples(make):
+        yield make(3, 4), make(3, 4), make(3, 4, low=0.5)
+        yield make(3, 4), make(3, 4), make(3, 1, low=0.5), True
+
 
 def _broadcasts(var, input):
     """Whether ``var`` has the dims of ``input`` and differs from it by ones alone."""
     return var.ndim == input.ndim and all(v in (1, n) for v, n in zip(var.shape, input.shape, strict=True))
 
 
-class bce_terms(Elementwise, function=False, method=False):
+class bce_terms(Elementwise, function=False, method=False, only="f", kernel="binary_cross_entropy"):
     """The binary cross entropy of probabilities, with logarithms of at least -100."""
 
     def cpu(input, target):
@@ -218,8 +230,12 @@ class binary_cross_entropy(Op, home="nn.functional", method=False, has_out=False
             raise RuntimeError("all elements of input should be between 0 and 1")
         return reduced(weighted(ops.bce_terms(input, target), weight), reduction)
 
+    def samples(make):
+        yield make(3, 4, low=0.1, high=0.9), make(3, 4, low=0, high=1)
+        yield make(3, 4, low=0.1, high=0.9), make(3, 4, low=0, high=1), make(4, low=0.5)
 
-class bce_logits_terms(Elementwise, function=False, method=False):
+
+class bce_logits_terms(Elementwise, function=False, method=False, only="f", kernel="log_sigmoid_cpu"):
     """The binary cross entropy of logits: ``(1 - t) x + log(1 + exp(-x))`` without overflow."""
 
     def cpu(input, target):
@@ -251,6 +267,15 @@ class binary_cross_entropy_with_logits(Op, home="nn.functional", method=False, h
             loss = (1 - target) * input - ops.logsigmoid(input) * ((pos_weight - 1) * target + 1)
         return reduced(weighted(loss, weight), reduction)
 
+    def samples(make):
+        yield make(3, 4), make(3, 4, low=0, high=1)
+        yield (
+            make(3, 4),
+            make(3, 4, low=0, high=1),
+            make(4, low=0.5),
+            {"pos_weight": make(4, low=0.5), "reduction": "none"},
+        )
+
 
 class soft_margin_loss(Op, home="nn.functional", method=False, has_out=False):
     """``log(1 + exp(-target * input))`` with targets 1 and -1."""
@@ -258,3 +283,6 @@ class soft_margin_loss(Op, home="nn.functional", method=False, has_out=False):
     def eager(input, target, size_average: object = None, reduce: object = None, reduction: str = "mean"):
         reduction = legacy(size_average, reduce, reduction)
         return reduced(-ops.logsigmoid(target * input), reduction)
+
+    def samples(make):
+        yield make(3, 4), make.plain([1, -1, 1, -1])

@@ -62,6 +62,10 @@ class masked_fill(Op, inplace=True, opmath=False, numbers="value"):
     def d_value(grad, mask):
         return grad.masked_fill(ops.logical_not(mask), 0).sum()
 
+    def samples(make):
+        yield make(3, 4), make.mask(4), 2
+        yield make(3, 4), make.mask(3, 1), make()
+
 
 def _scatter(out, mask, source):
     if mask.dtype != np.bool_:
@@ -110,3 +114,6 @@ class masked_scatter(Op, inplace=True, opmath=False):
         taken = ops.masked_select(grad, mask)
         missing = int(np.prod(source_shape, dtype=np.int64)) - taken.numel()
         return ops.cat([taken, taken.new_zeros(missing)]).reshape(source_shape)
+
+    def samples(make):
+        yield make(3, 4), make.mask(4), make(12)

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from ..dtypes import bool_
 from ._op import Op, conj, ops
 from ._schema import Dims, DType, Number
 
@@ -48,6 +49,11 @@ def _limits(dtype):
     return math.inf, -math.inf
 
 
+def _masked(make):
+    yield make(3, 4), 1, {"mask": make.plain([[1, 1, 0, 1]] * 3, bool_)}
+    yield make(3, 4), 0
+
+
 class masked_sum(Op, home="masked", has_out=False):
     """The sum of what the mask lets through, along :attr:`dim`; zero where that is nothing.
 
@@ -60,12 +66,16 @@ class masked_sum(Op, home="masked", has_out=False):
     def eager(input, dim: Dims = None, *, keepdim: bool = False, dtype: DType = None, mask=None):
         return _only(_counted(input, dtype), mask, 0).sum(dim, keepdim)
 
+    samples = _masked
+
 
 class masked_prod(Op, home="masked", has_out=False):
     """The product of what the mask lets through, along :attr:`dim`; one where that is nothing."""
 
     def eager(input, dim: Dims = None, *, keepdim: bool = False, dtype: DType = None, mask=None):
         return ops.prod_of(_only(_counted(input, dtype), mask, 1), dim, keepdim)
+
+    samples = _masked
 
 
 class masked_amax(Op, home="masked", has_out=False):
@@ -76,6 +86,8 @@ class masked_amax(Op, home="masked", has_out=False):
         input = _in(input, dtype)
         return _only(input, mask, _limits(input.dtype)[1]).amax(dim, keepdim)
 
+    samples = _masked
+
 
 class masked_amin(Op, home="masked", has_out=False):
     """The smallest of what the mask lets through, along :attr:`dim`; the largest value of the dtype where that is
@@ -85,6 +97,8 @@ class masked_amin(Op, home="masked", has_out=False):
         input = _in(input, dtype)
         return _only(input, mask, _limits(input.dtype)[0]).amin(dim, keepdim)
 
+    samples = _masked
+
 
 class masked_argmax(Op, home="masked", has_out=False):
     """The index of the largest of what the mask lets through, of all or along :attr:`dim`, in the dtype of the input."""
@@ -93,6 +107,8 @@ class masked_argmax(Op, home="masked", has_out=False):
         input = _in(input, dtype)
         return _only(input, mask, _limits(input.dtype)[1]).argmax(dim, keepdim).to(input.dtype)
 
+    samples = _masked
+
 
 class masked_argmin(Op, home="masked", has_out=False):
     """The index of the smallest of what the mask lets through, of all or along :attr:`dim`, in the dtype of the input."""
@@ -100,6 +116,8 @@ class masked_argmin(Op, home="masked", has_out=False):
     def eager(input, dim: object = None, *, keepdim: bool = False, dtype: DType = None, mask=None):
         input = _in(input, dtype)
         return _only(input, mask, _limits(input.dtype)[0]).argmin(dim, keepdim).to(input.dtype)
+
+    samples = _masked
 
 
 class masked_mean(Op, home="masked", has_out=False):
@@ -122,6 +140,8 @@ class masked_mean(Op, home="masked", has_out=False):
             return input.mean(dim, keepdim)
         return _only(input, mask, 0).sum(dim, keepdim) / _spread_mask(input, mask).sum(dim, keepdim)
 
+    samples = _masked
+
 
 class masked_median(Op, home="masked", has_out=False):
     """The lower median of what the mask lets through, of all or along :attr:`dim`; NaN where that is nothing."""
@@ -132,6 +152,8 @@ class masked_median(Op, home="masked", has_out=False):
             raise ValueError(f"input must be a floating point tensor but got {input.dtype}")
         return ops.nanmedian_along(_only(input, mask, math.nan), dim, keepdim)[0]
 
+    samples = _masked
+
 
 class masked_logsumexp(Op, home="masked", has_out=False):
     """The logarithm of the sum of exponentials of what the mask lets through, along :attr:`dim`."""
@@ -140,6 +162,8 @@ class masked_logsumexp(Op, home="masked", has_out=False):
         input = _in(input, dtype)
         return _only(input, mask, _limits(input.dtype)[1]).logsumexp(dim, keepdim)
 
+    samples = _masked
+
 
 class masked_norm(Op, home="masked", has_out=False):
     """The norm of order :attr:`ord` of what the mask lets through, along :attr:`dim`."""
@@ -147,6 +171,8 @@ class masked_norm(Op, home="masked", has_out=False):
     def eager(input, ord: Number = 2.0, dim: Dims = None, *, keepdim: bool = False, dtype: DType = None, mask=None):
         fill = math.inf if ord == -math.inf else 0
         return ops.norm_of(_only(_in(input, dtype), mask, fill), ord, dim, keepdim)
+
+    samples = _masked
 
 
 def _variance(input, dim, unbiased, correction, keepdim, dtype, mask):
@@ -178,6 +204,8 @@ class masked_var(Op, home="masked", has_out=False):
     ):  # fmt: skip
         return _variance(input, dim, unbiased, correction, keepdim, dtype, mask)
 
+    samples = _masked
+
 
 class masked_std(Op, home="masked", has_out=False):
     """The standard deviation of what the mask lets through, along :attr:`dim`: the root of the variance."""
@@ -188,12 +216,16 @@ class masked_std(Op, home="masked", has_out=False):
     ):  # fmt: skip
         return _variance(input, dim, unbiased, correction, keepdim, dtype, mask).sqrt()
 
+    samples = _masked
+
 
 class masked_softmax(Op, home="masked", has_out=False):
     """:func:`tritorch.softmax` of what the mask lets through; zero elsewhere, NaN where it lets nothing through."""
 
     def eager(input, dim: int, *, dtype: DType = None, mask=None):
         return ops.softmax(_only(_in(input, dtype), mask, -math.inf), dim)
+
+    samples = _masked
 
 
 class masked_log_softmax(Op, home="masked", has_out=False):
@@ -202,12 +234,16 @@ class masked_log_softmax(Op, home="masked", has_out=False):
     def eager(input, dim: int, *, dtype: DType = None, mask=None):
         return ops.log_softmax(_only(_in(input, dtype), mask, -math.inf), dim)
 
+    samples = _masked
+
 
 class masked_softmin(Op, home="masked", has_out=False):
     """Softmax of the negated input where the mask lets it through; zero elsewhere."""
 
     def eager(input, dim: int, *, dtype: DType = None, mask=None):
         return ops.softmax(_only(-_in(input, dtype), mask, -math.inf), dim)
+
+    samples = _masked
 
 
 class masked_normalize(Op, home="masked", has_out=False):
@@ -219,6 +255,9 @@ class masked_normalize(Op, home="masked", has_out=False):
         length = ops.masked_norm(input, ord, dim, keepdim=True, mask=mask)
         return _only(input, mask, 0) / length.clamp(min=eps)
 
+    def samples(make):
+        yield make(3, 4), 2.0, 1, {"mask": make.mask(3, 4)}
+
 
 class masked_cumsum(Op, home="masked", has_out=False):
     """The running sums along :attr:`dim` of what the mask lets through."""
@@ -226,12 +265,16 @@ class masked_cumsum(Op, home="masked", has_out=False):
     def eager(input, dim: int, *, dtype: DType = None, mask=None):
         return _only(_counted(input, dtype), mask, 0).cumsum(dim)
 
+    samples = _masked
+
 
 class masked_cumprod(Op, home="masked", has_out=False):
     """The running products along :attr:`dim` of what the mask lets through."""
 
     def eager(input, dim: int, *, dtype: DType = None, mask=None):
         return _only(_counted(input, dtype), mask, 1).cumprod(dim)
+
+    samples = _masked
 
 
 class masked_logaddexp(Op, home="masked", has_out=False):

@@ -49,6 +49,9 @@ class mm(Op, lean=_C.lean_matmul):
     def d_mat2(grad, input):
         return conj(input).t().mm(grad)
 
+    def samples(make):
+        yield make(3, 4), make(4, 2)
+
 
 class matmul(Op, operator="@", also="linalg.matmul", lean=_C.lean_matmul):
     """The matrix product, by the ranks of its arguments: vectors (1-D), matrices (2-D), and batches of matrices,
@@ -95,6 +98,12 @@ class matmul(Op, operator="@", also="linalg.matmul", lean=_C.lean_matmul):
         if len(other_shape) == 2 and input.ndim > 2:  # one product instead of a batch that is then summed
             return conj(_rows(input)).t() @ _rows(grad)
         return conj(input).transpose(-2, -1) @ grad
+
+    def samples(make):
+        yield make(3, 4), make(4, 2)
+        yield make(3), make(3)
+        yield make(2, 1, 3, 4), make(3, 4, 2)
+        yield make(2, 3, 4), make(4)
 
 
 def _rows(x):
@@ -148,3 +157,8 @@ class linear(Op, home="nn.functional", method=False, has_out=False, lean=_C.lean
 
     def d_bias(grad):
         return grad
+
+    def samples(make):
+        yield make(3, 4), make(2, 4), make(2)
+        yield make(2, 3, 4), make(2, 4)
+        yield make(4), make(4)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._C import bump
+from .._C import bump, refuse_overlap
 from ..runtime.device import device as Device
 from ._layout import dims_by_stride
 from ._op import Op, ops
@@ -17,6 +17,9 @@ class as_subclass(Op, function=False, has_out=False):
         made.__class__ = cls
         return made
 
+    def samples(make):
+        yield make(3, 4), type(make(3))
+
 
 class resize(Op, function=False, has_out=False):
     """:meth:`reshape`, for as many elements as there are. Deprecated in torch."""
@@ -24,12 +27,18 @@ class resize(Op, function=False, has_out=False):
     def eager(input, size: Shape):
         return input.reshape(size)
 
+    def samples(make):
+        yield make(3, 4), (2, 6)
+
 
 class resize_as(Op, function=False, has_out=False):
     """:meth:`reshape` to the shape of ``other``. Deprecated in torch."""
 
     def eager(input, other):
         return input.reshape(other.shape)
+
+    def samples(make):
+        yield make(3, 4), make(2, 6)
 
 
 class to_dense(Op, function=False, has_out=False):
@@ -50,12 +59,18 @@ class pin_memory(Op, function=False, has_out=False):
         place = Device("cuda" if device is None else device)
         raise RuntimeError(f"Cannot access accelerator device when none is available: {place}")
 
+    def samples(make):
+        return ()  # it always raises here
+
 
 class record_stream(Op, function=False, has_out=False):
     """Marks the memory as used by ``stream``: nothing to do on the CPU."""
 
     def eager(input, stream: object):
         return None
+
+    def samples(make):
+        yield make(3, 4), None
 
 
 class dim_order(Op, function=False, has_out=False):
@@ -85,6 +100,9 @@ class resize_as_(Op, method=False, has_out=False):
     def eager(input, the_template: object):
         return input.resize_as_(the_template)
 
+    def samples(make):
+        yield make(3, 4), make(2, 6)
+
 
 def _refuse_grad(name, input):
     if input.requires_grad:
@@ -104,6 +122,9 @@ class apply_(Op, function=False, has_out=False):
         _refuse_grad("apply_", input)
         return _fill_with(input, [callable(x) for x in input._array.reshape(-1).tolist()])
 
+    def samples(make):
+        yield make(3, 4), lambda x: x
+
 
 class map_(Op, function=False, has_out=False):
     """Replaces each element by what ``callable`` gives for it and that of ``tensor``. Slow: a Python call an element.
@@ -119,6 +140,9 @@ class map_(Op, function=False, has_out=False):
         pairs = zip(_elements(input, input), _elements(tensor, input), strict=True)
         return _fill_with(input, [callable(*pair) for pair in pairs])
 
+    def samples(make):
+        yield make(3, 4), make(4), lambda x, y: y
+
 
 class map2_(Op, function=False, has_out=False):
     """:meth:`map_` with the elements of two more tensors."""
@@ -128,12 +152,16 @@ class map2_(Op, function=False, has_out=False):
         triples = zip(_elements(input, input), _elements(x, input), _elements(y, input), strict=True)
         return _fill_with(input, [callable(*triple) for triple in triples])
 
+    def samples(make):
+        yield make(3, 4), make(4), make(4), lambda x, y, z: z
+
 
 def _elements(tensor, like):
     return np.broadcast_to(tensor._array, like._array.shape).reshape(-1).tolist()
 
 
 def _fill_with(input, values):
+    refuse_overlap(input._array)
     input._array[...] = np.array(values, input._array.dtype).reshape(input._array.shape)
     bump(input)
     return input

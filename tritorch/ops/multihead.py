@@ -79,6 +79,11 @@ class multi_head_attention_forward(Op, home="nn.functional", method=False, has_o
         output = ops.linear(rows, out_proj_weight, out_proj_bias)
         return output if batched else output.squeeze(1), weights
 
+    def samples(make):
+        yield (
+            make(3, 2, 4), make(5, 2, 4), make(5, 2, 4), 4, 2, make(12, 4), make(12), None, None, False, 0.0, make(4, 4), make(4),
+        )  # fmt: skip
+
 
 def _check_dims(query, key, value, padding, mask, num_heads):
     """Whether there is a batch; AssertionError where the dims of the arguments do not go together."""

@@ -108,6 +108,10 @@ class layer_norm(Op, home="nn.functional", also="layer_norm", has_out=False):
         _same_kind("layer_norm", input, weight, bias)
         return ops.standardize(input, weight, bias, _last(len(shape)), eps)[0]
 
+    def samples(make):
+        yield make(3, 4), (4,), make(4), make(4)
+        yield make(2, 3, 4), (3, 4)
+
 
 class rms_norm(Op, home="nn.functional", also="rms_norm", has_out=False):
     """Divides by the root mean square over the last dims, those of :attr:`normalized_shape`, then scales.
@@ -123,6 +127,10 @@ class rms_norm(Op, home="nn.functional", also="rms_norm", has_out=False):
         out = wide * ((wide * conj_of(wide)).mean(_last(len(shape)), True) + eps).rsqrt()
         out = out.to(input.dtype)
         return out if weight is None else out * weight
+
+    def samples(make):
+        yield make(3, 4), (4,), make(4)
+        yield make(2, 3, 4), (3, 4)
 
 
 def conj_of(x):
@@ -164,6 +172,10 @@ class group_norm(Op, home="nn.functional", also="group_norm", has_out=False):
             eps,
         )[0]
         return out.reshape(input.shape)
+
+    def samples(make):
+        yield make(2, 4, 3), 2, make(4), make(4)
+        yield make(2, 4), 1
 
 
 def _blend(running, fresh, momentum):
@@ -218,6 +230,11 @@ class batch_norm(Op, home="nn.functional", also="", has_out=False):
             _blend(running_var, variance * (count / max(1, count - 1)), momentum)
         return out
 
+    def samples(make):
+        yield make(4, 3), make.plain([0] * 3), make.plain([1] * 3), make(3), make(3), True
+        yield make(2, 3, 4), make.plain([0] * 3), make.plain([1] * 3)
+        yield make(3, 2), {"training": True}
+
 
 class torch_batch_norm(Op, name="batch_norm", method=False, has_out=False):
     """:func:`tritorch.nn.functional.batch_norm` with all arguments spelled out."""
@@ -227,6 +244,9 @@ class torch_batch_norm(Op, name="batch_norm", method=False, has_out=False):
         cudnn_enabled: bool = True,
     ):  # fmt: skip
         return ops.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+
+    def samples(make):
+        yield make(4, 3), make(3), make(3), make.plain([0] * 3), make.plain([1] * 3), True, 0.1, 1e-5, True
 
 
 class instance_norm(Op, home="nn.functional", method=False, has_out=False):
@@ -261,6 +281,9 @@ class instance_norm(Op, home="nn.functional", method=False, has_out=False):
             _blend(running_var, variance.mean(0) * (count / max(1, count - 1)), momentum)
         return out
 
+    def samples(make):
+        yield make(2, 3, 4), {"weight": make(3), "bias": make(3)}
+
 
 class normalize(Op, home="nn.functional", method=False, has_out=False):
     """Divides by the ``p``-norm along ``dim``, at least ``eps``."""
@@ -284,3 +307,6 @@ class local_response_norm(Op, home="nn.functional", method=False, has_out=False)
         padded = ops.pad(squares, (0, 0, size // 2, (size - 1) // 2))
         mean = ops.avg_pool2d(padded, (size, 1), stride=1).squeeze(1).reshape(input.shape)
         return input / (mean * alpha + k) ** beta
+
+    def samples(make):
+        yield make(2, 5, 4), 3

@@ -137,9 +137,18 @@ class pad(Op, home="nn.functional", method=False, has_out=False):
         _check_mirror(input, pad, mode)
         return ops.mirror_pad(input, pad, mode)
 
+    def samples(make):
+        yield make(3, 4), (1, 2, 0, -1), {"value": 2.0}
+        yield make(1, 2, 4, 5), (2, 1, 1, 0), {"mode": "reflect"}
+        yield make(2, 3, 4), (1, 2), {"mode": "replicate"}
+        yield make(2, 3, 4), (1, 2), {"mode": "circular"}
+
 
 class constant_pad_nd(Op, method=False, has_out=False):
     """:func:`tritorch.nn.functional.pad` with a constant."""
 
     def eager(input, pad: object, value: Number = 0):
         return ops.constant_pad(input, tuple(int(p) for p in pad), value)
+
+    def samples(make):
+        yield make(3, 4), (1, 2, 0, -1), 2

@@ -18,6 +18,20 @@ def each(value, n, name):
     return value
 
 
+def _rows(make):
+    yield make(2, 3, 5), 2
+    yield make(3, 6), 3, 2, 1
+
+
+def _images(make):
+    yield make(1, 2, 4, 5), 2
+    yield make(2, 5, 5), (3, 2), 2, (1, 0), {"ceil_mode": True}
+
+
+def _volumes(make):
+    yield make(1, 1, 3, 4, 3), 2
+
+
 class max_windows(Op, function=False, method=False, has_out=False, returns=("out", "indices")):
     """The largest element of each window over the last dims, and its index in its plane."""
 
@@ -171,6 +185,8 @@ class max_pool1d(Op, home="nn.functional", also="max_pool1d", has_out=False):
     ):  # fmt: skip
         return _max("max_pool1d", 1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
+    samples = _rows
+
 
 class max_pool2d(Op, home="nn.functional", also="max_pool2d", has_out=False):
     """The largest element of windows of (N, C, H, W) or (C, H, W); with ``return_indices`` also where it was.
@@ -188,6 +204,8 @@ class max_pool2d(Op, home="nn.functional", also="max_pool2d", has_out=False):
     ):  # fmt: skip
         return _max("max_pool2d", 2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
+    samples = _images
+
 
 class max_pool3d(Op, home="nn.functional", also="max_pool3d", has_out=False):
     """The largest element of windows of (N, C, D, H, W) or (C, D, H, W)."""
@@ -198,6 +216,8 @@ class max_pool3d(Op, home="nn.functional", also="max_pool3d", has_out=False):
     ):  # fmt: skip
         return _max("max_pool3d", 3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
+    samples = _volumes
+
 
 class avg_pool1d(Op, home="nn.functional", also="avg_pool1d", has_out=False):
     """The mean of windows of (N, C, L) or (C, L)."""
@@ -207,6 +227,8 @@ class avg_pool1d(Op, home="nn.functional", also="avg_pool1d", has_out=False):
         count_include_pad: bool = True,
     ):  # fmt: skip
         return _average("avg_pool1d", 1, input, kernel_size, stride, padding, ceil_mode, count_include_pad)
+
+    samples = _rows
 
 
 class avg_pool2d(Op, home="nn.functional", has_out=False):
@@ -220,6 +242,8 @@ class avg_pool2d(Op, home="nn.functional", has_out=False):
             "avg_pool2d", 2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
         )
 
+    samples = _images
+
 
 class avg_pool3d(Op, home="nn.functional", has_out=False):
     """The mean of windows of (N, C, D, H, W) or (C, D, H, W)."""
@@ -232,12 +256,17 @@ class avg_pool3d(Op, home="nn.functional", has_out=False):
             "avg_pool3d", 3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
         )
 
+    samples = _volumes
+
 
 class adaptive_avg_pool1d(Op, home="nn.functional", also="adaptive_avg_pool1d", has_out=False):
     """The mean of ``output_size`` windows that share the length of (N, C, L) or (C, L)."""
 
     def eager(input, output_size: object):
         return _adaptive_average("adaptive_avg_pool1d", 1, input, output_size)
+
+    def samples(make):
+        yield make(2, 3, 5), 2
 
 
 class adaptive_avg_pool2d(Op, home="nn.functional", has_out=False):
@@ -246,12 +275,19 @@ class adaptive_avg_pool2d(Op, home="nn.functional", has_out=False):
     def eager(input, output_size: object):
         return _adaptive_average("adaptive_avg_pool2d", 2, input, output_size)
 
+    def samples(make):
+        yield make(1, 2, 5, 4), (2, 3)
+        yield make(2, 4, 4), 1
+
 
 class adaptive_avg_pool3d(Op, home="nn.functional", has_out=False):
     """The mean of windows that share the volume of (N, C, D, H, W) or (C, D, H, W)."""
 
     def eager(input, output_size: object):
         return _adaptive_average("adaptive_avg_pool3d", 3, input, output_size)
+
+    def samples(make):
+        yield make(1, 1, 3, 4, 3), 2
 
 
 class adaptive_max_pool1d(Op, home="nn.functional", also="adaptive_max_pool1d", has_out=False):
@@ -260,6 +296,9 @@ class adaptive_max_pool1d(Op, home="nn.functional", also="adaptive_max_pool1d", 
     def eager(input, output_size: object, return_indices: bool = False):
         return _adaptive_max("adaptive_max_pool1d", 1, input, output_size, return_indices)
 
+    def samples(make):
+        yield make(2, 3, 5), 2
+
 
 class adaptive_max_pool2d(Op, home="nn.functional", has_out=False):
     """The largest element of windows that share the area of (N, C, H, W) or (C, H, W)."""
@@ -267,9 +306,16 @@ class adaptive_max_pool2d(Op, home="nn.functional", has_out=False):
     def eager(input, output_size: object, return_indices: bool = False):
         return _adaptive_max("adaptive_max_pool2d", 2, input, output_size, return_indices)
 
+    def samples(make):
+        yield make(1, 2, 5, 4), (2, 3)
+        yield make(2, 4, 4), 2, True
+
 
 class adaptive_max_pool3d(Op, home="nn.functional", has_out=False):
     """The largest element of windows that share the volume of (N, C, D, H, W) or (C, D, H, W)."""
 
     def eager(input, output_size: object, return_indices: bool = False):
         return _adaptive_max("adaptive_max_pool3d", 3, input, output_size, return_indices)
+
+    def samples(make):
+        yield make(1, 1, 3, 4, 3), 2

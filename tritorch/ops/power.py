@@ -71,6 +71,12 @@ class pow(Elementwise, operator="**", inplace=True, numbers="input exponent", uf
         zero = (input == 0) & (exponent.real >= 0)
         return grad * conj((out * input.log()).masked_fill(zero, 0))
 
+    def samples(make):
+        yield make(3, 4, low=0.1), make(4)
+        yield make(3, 4), 2
+        yield make(), make(3, low=0)
+        yield 2, make(3, 4)
+
 
 class float_power(Op, inplace=True, numbers="input exponent"):
     """:func:`pow` in double precision, whatever the dtypes.
@@ -88,8 +94,12 @@ class float_power(Op, inplace=True, numbers="input exponent"):
         kind = complex128 if is_complex(input) or is_complex(exponent) else float64
         return ops.pow(*[x if isinstance(x, (int, float, complex)) else x.to(kind) for x in (input, exponent)])
 
+    def samples(make):
+        yield make(3, 4, low=0.1), make(4)
+        yield make(3, 4), 2
 
-class sqrt(Elementwise, inplace=True, result="float", ufunc=np.sqrt, kinds="fcV"):
+
+class sqrt(Elementwise, inplace=True, result="float", ufunc=np.sqrt, kinds="fcV", domain=(0.1, 3)):
     """The square root of each element.
 
     Example:
@@ -105,7 +115,7 @@ class sqrt(Elementwise, inplace=True, result="float", ufunc=np.sqrt, kinds="fcV"
         return grad / conj(out * 2)
 
 
-class rsqrt(Elementwise, inplace=True, result="float", ufunc=ufuncs.rsqrt, kinds="f"):
+class rsqrt(Elementwise, inplace=True, result="float", ufunc=ufuncs.rsqrt, kinds="f", domain=(0.1, 3)):
     """One over the square root of each element.
 
     Example:
@@ -142,7 +152,7 @@ class square(Elementwise, inplace=True, ufunc=np.square, kinds="iufcV"):
         return grad * conj(input * 2)
 
 
-class reciprocal(Elementwise, inplace=True, result="float", ufunc=np.reciprocal, kinds="fc"):
+class reciprocal(Elementwise, inplace=True, result="float", ufunc=np.reciprocal, kinds="fc", domain=(0.5, 3)):
     """One over each element.
 
     Example:

@@ -2,8 +2,13 @@
 
 import numpy as np
 
+from ..shape import wrap_dim
 from ._op import Op, conj, ops
 from ._schema import Number, Star
+
+
+def _vectors(make):
+    yield make(4), make(4)
 
 
 class bmm(Op):
@@ -29,6 +34,9 @@ class bmm(Op):
     def d_mat2(grad, input):
         return conj(input).transpose(1, 2).bmm(grad)
 
+    def samples(make):
+        yield make(2, 3, 4), make(2, 4, 2)
+
 
 NAMES = {"float32": "Float", "float64": "Double", "int64": "Long", "int32": "Int", "float16": "Half"}
 
@@ -44,6 +52,9 @@ class mv(Op):
         if input.ndim != 2 or vec.ndim != 1:
             raise RuntimeError(f"vector + matrix @ vector expected, got {input.ndim}, {vec.ndim}")
         return input @ vec
+
+    def samples(make):
+        yield make(3, 4), make(4)
 
 
 class dot(Op):
@@ -61,6 +72,8 @@ class dot(Op):
     def d_tensor(grad, input):
         return grad * conj(input)
 
+    samples = _vectors
+
 
 class vdot(Op):
     """The sum of products of two vectors, the first one conjugated."""
@@ -68,6 +81,8 @@ class vdot(Op):
     def eager(input, other):
         _check_dot("vdot", input, other)
         return ops.dot(conj(input), other)
+
+    samples = _vectors
 
 
 def _check_dot(name, a, b):
@@ -99,6 +114,10 @@ class inner(Op):
             )
         return ops.tensordot(input, other, ([-1], [-1]))
 
+    def samples(make):
+        yield make(3, 4), make(2, 4)
+        yield make(4), make(4)
+
 
 class outer(Op, alias="ger"):
     """All products of two vectors: (n,) and (m,) give (n, m)."""
@@ -109,6 +128,9 @@ class outer(Op, alias="ger"):
             rank = input.ndim if input.ndim != 1 else vec2.ndim
             raise RuntimeError(f"outer: Expected 1-D argument {which}, but got {rank}-D")
         return input.unsqueeze(1) * vec2.unsqueeze(0)
+
+    def samples(make):
+        yield make(3), make(4)
 
 
 def _scaled(input, beta, product, alpha):
@@ -132,12 +154,19 @@ class addmm(Op, inplace=True):
     def eager(input, mat1, mat2, *, beta: Number = 1, alpha: Number = 1):
         return _scaled(input, beta, mat1.mm(mat2), alpha)
 
+    def samples(make):
+        yield make(2), make(3, 4), make(4, 2), {"beta": 2, "alpha": 3}
+        yield make(3, 2), make(3, 4), make(4, 2)
+
 
 class addmv(Op, inplace=True):
     """``beta * input + alpha * (mat @ vec)``."""
 
     def eager(input, mat, vec, *, beta: Number = 1, alpha: Number = 1):
         return _scaled(input, beta, mat.mv(vec), alpha)
+
+    def samples(make):
+        yield make(3), make(3, 4), make(4), {"beta": 2, "alpha": 3}
 
 
 class addr(Op, inplace=True):
@@ -146,12 +175,18 @@ class addr(Op, inplace=True):
     def eager(input, vec1, vec2, *, beta: Number = 1, alpha: Number = 1):
         return _scaled(input, beta, vec1.outer(vec2), alpha)
 
+    def samples(make):
+        yield make(3, 4), make(3), make(4), {"beta": 2, "alpha": 3}
+
 
 class baddbmm(Op, inplace=True):
     """``beta * input + alpha * bmm(batch1, batch2)``."""
 
     def eager(input, batch1, batch2, *, beta: Number = 1, alpha: Number = 1):
         return _scaled(input, beta, batch1.bmm(batch2), alpha)
+
+    def samples(make):
+        yield make(2, 3, 2), make(2, 3, 4), make(2, 4, 2), {"beta": 2, "alpha": 3}
 
 
 class addbmm(Op, inplace=True):
@@ -160,12 +195,24 @@ class addbmm(Op, inplace=True):
     def eager(input, batch1, batch2, *, beta: Number = 1, alpha: Number = 1):
         return _scaled(input, beta, batch1.bmm(batch2).sum(0), alpha)
 
+    def samples(make):
+        yield make(3, 2), make(2, 3, 4), make(2, 4, 2), {"beta": 2}
+
 
 class chain_matmul(Op, method=False, has_out=False):
     """The product of several matrices, in the order that needs the fewest operations."""
 
     def eager(matrices: Star):
         return ops.linalg_multi_dot(list(matrices))
+
+    def samples(make):
+        yield make(2, 3), make(3, 4), make(4, 2)
+
+
+def _own_dim(dim, ndim):
+    if not ndim:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+    return wrap_dim(dim, ndim)
 
 
 class tensordot(Op, method=False):
@@ -181,7 +228,7 @@ class tensordot(Op, method=False):
             left, right = list(range(a.ndim - count, a.ndim)), list(range(count))
         else:
             left, right = ([dims[i]] if isinstance(dims[i], int) else [int(d) for d in dims[i]] for i in (0, 1))
-            left, right = [d % a.ndim for d in left], [d % b.ndim for d in right]
+            left, right = [_own_dim(d, a.ndim) for d in left], [_own_dim(d, b.ndim) for d in right]
         if len(left) != len(right):
             raise RuntimeError("both dimension lists should have same length")
         for i, j in zip(left, right, strict=True):
@@ -207,6 +254,10 @@ class tensordot(Op, method=False):
             )
         return rows.mm(columns).reshape(shape)
 
+    def samples(make):
+        yield make(2, 3, 4), make(3, 4, 2)
+        yield make(2, 3), make(3, 2), ([0], [1])
+
 
 class kron(Op):
     """The Kronecker product: every product of an element of the one with an element of the other."""
@@ -218,3 +269,7 @@ class kron(Op):
         left = input.reshape([n for m in a for n in (m, 1)])
         right = other.reshape([n for m in b for n in (1, m)])
         return (left * right).reshape([n * m for n, m in zip(a, b, strict=True)])
+
+    def samples(make):
+        yield make(2, 3), make(3, 2)
+        yield make(2), make(2, 2, 2)

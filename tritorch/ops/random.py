@@ -4,6 +4,7 @@ import numpy as np
 
 from .. import _C
 from ..dtypes import int64
+from ..errors import invalid_combination
 from ..runtime.generator import chosen
 from ._kinds import Creation
 from ._op import Op, ops
@@ -58,6 +59,9 @@ class randint(Op, method=False):
             int(low), int(high), size, generator=generator, dtype=dtype, device=device, requires_grad=requires_grad
         )
 
+    def samples(make):
+        yield 0, 5, (2, 3)
+
 
 class randperm(Creation):
     """The integers below :attr:`n` in random order."""
@@ -71,6 +75,9 @@ class randperm(Creation):
         out = np.empty(int(n), np.int64)
         chosen(generator).fill(lambda a, s, o, threads: _C.random_permutation(a, s, o), out)
         return out if dtype == out.dtype else out.astype(dtype)
+
+    def samples(make):
+        yield 5
 
 
 class rand_like(Op, method=False, has_out=False):
@@ -105,6 +112,9 @@ class randint_like(Op, method=False, has_out=False):
             int(low), int(high), tuple(input.shape), generator=generator, dtype=dtype or input.dtype,
             requires_grad=requires_grad,
         )  # fmt: skip
+
+    def samples(make):
+        yield make(3, 4), 5
 
 
 # -- fills of a tensor that exists -------------------------------------------------------------------
@@ -179,6 +189,9 @@ class geometric(Op, inplace=True, function=False, method=False):
 
     def d_input(grad):
         return ops.zeros_like(grad)
+
+    def samples(make):
+        yield make(3, 4), 0.5
 
 
 class cauchy(Op, inplace=True, function=False, method=False):
@@ -271,6 +284,10 @@ class bernoulli(Op):
             return ops.bernoulli_of(input, generator=generator)
         return ops.dropout_mask(input, p, generator=generator)
 
+    def samples(make):
+        yield make(3, 4, low=0, high=1)
+        yield make(3, 4), 0.5
+
 
 class bernoulli_fill(Op, name="bernoulli", inplace=True, function=False, method=False):
     """Fills with zeros and ones of probability :attr:`p`, a number or a tensor."""
@@ -330,11 +347,22 @@ class normal(Op, method=False, numbers="mean std"):
         layout: object = None, device: object = None, requires_grad: bool = False, pin_memory: bool = False,
     ):  # fmt: skip
         if size is None:
+            if not isinstance(mean, _C.TensorBase) and not isinstance(std, _C.TensorBase):
+                raise invalid_combination(
+                    "normal",
+                    (mean, std),
+                    {},
+                    ["(Tensor mean, Tensor std)", "(float mean, float std, tuple of ints size)"],
+                )
             return ops.normal_of(mean, std, generator=generator)
         if std < 0:
             raise RuntimeError(f"normal expects std >= 0.0, but found std {std:g}")
         made = ops.empty(*size, dtype=dtype, device=device).normal_(mean, std, generator=generator)
         return made.requires_grad_() if requires_grad else made
+
+    def samples(make):
+        yield make(3, 4), make(3, 4, low=0.1)
+        yield 0.0, 1.0, (2, 3)
 
 
 class poisson(Op, method=False):
@@ -344,10 +372,13 @@ class poisson(Op, method=False):
         if (input < 0).any():
             raise RuntimeError("invalid Poisson rate, expected rate to be non-negative")
         seed = int(draw(integers_into, (1,), np.dtype(np.int64), generator, 0, 1 << 53)[0])
-        return np.random.Generator(np.random.Philox(seed)).poisson(input).astype(input.dtype)
+        return np.asarray(np.random.Generator(np.random.Philox(seed)).poisson(input)).astype(input.dtype)
 
     def d_input(grad):
         return ops.zeros_like(grad)
+
+    def samples(make):
+        yield make(3, 4, low=0)
 
 
 class multinomial(Op, strict_out=True):
@@ -384,3 +415,6 @@ class multinomial(Op, strict_out=True):
             score = np.where(weights > 0, np.divide(weights, race), -1.0)
             picked = np.argsort(-score, -1, kind="stable")[:, :num_samples]
         return np.asarray(picked, np.int64).reshape(*input.shape[:-1], num_samples)
+
+    def samples(make):
+        yield make(3, 4, low=0.1), 2

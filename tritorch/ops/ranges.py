@@ -85,6 +85,11 @@ class arange(Creation):
         ]
         return dtypes.get_default_dtype() if any(kinds) else dtypes.int64
 
+    def samples(make):
+        yield 5
+        yield 1, 4, 0.5
+        yield 0, 5, 2, {"dtype": make.dtype}
+
 
 class range(Creation):
     """``start``, ``start + step``... up to and with ``end``, in the default dtype. Use :func:`arange`.
@@ -100,6 +105,9 @@ class range(Creation):
         start, end, step = number(start), number(end), number(step)
         _range_count(start, end, step, False)
         return _steps("range", start, step, int((end - start) / step) + 1, dtype)
+
+    def samples(make):
+        yield 0, 4
 
 
 def _ends(name, start, end, steps):
@@ -160,6 +168,9 @@ class linspace(Creation):
     def dtype_rule(start, end, steps):
         return _float_or_complex(start, end)
 
+    def samples(make):
+        yield 0, 1, 5, {"dtype": make.dtype}
+
 
 def _float_or_complex(*values):
     wide = any(x.dtype.is_complex if isinstance(x, TensorBase) else isinstance(x, complex) for x in values)
@@ -181,3 +192,6 @@ class logspace(Creation):
 
     def dtype_rule(start, end, steps, base):
         return _float_or_complex(start, end, base)
+
+    def samples(make):
+        yield 0, 1, 5, {"dtype": make.dtype}

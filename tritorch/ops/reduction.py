@@ -116,6 +116,11 @@ class prod(Op):
     def eager(input, dim: Dim = None, keepdim: bool = False, *, dtype: DType = None):
         return ops.prod_of(input, dim, keepdim, dtype=dtype)
 
+    def samples(make):
+        yield make(3, 4)
+        yield make(3, 4), 1, True
+        yield make()
+
 
 class product_of_others(Op, function=False, method=False, has_out=False):
     """For each element the product of the others along dims: the derivative of a product, zeros or not."""
@@ -223,3 +228,7 @@ class sum_to_size(Op, function=False, has_out=False):
         stretched = [d for d, n in enumerate(size, lead) if n == 1 and shape[d] != 1]
         out = input.sum([*range(lead), *stretched], True) if lead or stretched else input
         return out.reshape(size) if lead else out
+
+    def samples(make):
+        yield make(3, 4), (3, 1)
+        yield make(2, 3, 4), (4,)

@@ -4,10 +4,16 @@ import numpy as np
 
 from .. import _C
 from .._C import TensorBase
+from ..dtypes import int64
 from ..errors import not_implemented
 from ..shape import wrap_dim
 from ._op import Op
 from ._schema import Dim, Shape
+
+
+def _repeats(make):
+    yield make(2, 3), (2, 1, 2)
+    yield make(), (3,)
 
 
 class repeat(Op, function=False, has_out=False, opmath=False):
@@ -46,6 +52,8 @@ class repeat(Op, function=False, has_out=False, opmath=False):
         dims = [2 * d for d, r in enumerate(repeats) if r != 1]
         return (parts.sum(dims) if dims else parts).reshape(input_shape)
 
+    samples = _repeats
+
 
 class tile(Op, has_out=False):
     """The tensor ``dims[d]`` times along each dim; fewer numbers than dims are those of the last ones.
@@ -59,6 +67,8 @@ class tile(Op, has_out=False):
 
     def eager(input, dims: Shape):
         return input.repeat((1,) * (input.ndim - len(dims)) + dims)
+
+    samples = _repeats
 
 
 def _counts(repeats, length, output_size):
@@ -122,6 +132,10 @@ class repeat_interleave(Op, has_out=False):
         wide = input.unsqueeze(dim + 1).expand((*shape[: dim + 1], repeats, *shape[dim + 1 :]))
         return wide.clone().reshape((*shape[:dim], shape[dim] * repeats, *shape[dim + 1 :]))
 
+    def samples(make):
+        yield make(3, 4), 2
+        yield make(3, 4), make.plain([1, 0, 2], int64), 0
+
 
 class roll(Op, has_out=False, opmath=False):
     """The elements moved by ``shifts`` along ``dims`` (along the flat tensor, if there are none); those that fall off
@@ -155,6 +169,10 @@ class roll(Op, has_out=False, opmath=False):
     def d_input(grad, shifts, dims):
         return grad.roll(-shifts if isinstance(shifts, int) else [-s for s in shifts], dims)
 
+    def samples(make):
+        yield make(3, 4), 2
+        yield make(3, 4), (1, -1), (0, 1)
+
 
 def _rolled(array, shift, dim):
     length = array.shape[dim]
@@ -182,6 +200,10 @@ class flip(Op, has_out=False, opmath=False):
 
     def d_input(grad, dims):
         return grad.flip(dims)
+
+    def samples(make):
+        yield make(3, 4), (0, 1)
+        yield make(3, 4), (-1,)
 
 
 class fliplr(Op, has_out=False):

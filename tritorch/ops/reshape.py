@@ -49,6 +49,10 @@ class view(View, function=False):
     def as_dtype(input, dtype):
         return ops.view_dtype(input, as_dtype(dtype, "view"))
 
+    def samples(make):
+        yield make(3, 4), (2, 6)
+        yield make(3, 4), (-1,)
+
 
 class view_dtype(View, function=False, method=False, replay=True):
     """The same bytes as elements of ``dtype``; the last dim grows or shrinks with their size."""
@@ -84,6 +88,9 @@ class view_as(Op, function=False, has_out=False):
     def eager(input, other):
         return input.view(other.shape)
 
+    def samples(make):
+        yield make(3, 4), make(2, 6)
+
 
 class reshape(View, copies=True):
     """The elements in another shape, of which one size may be -1: a view where there is one, else a copy.
@@ -111,12 +118,19 @@ class reshape(View, copies=True):
     def d_input(grad, input_shape):
         return grad.reshape(input_shape)
 
+    def samples(make):
+        yield make(3, 4), (2, 6)
+        yield make(), (1, 1)
+
 
 class reshape_as(Op, function=False, has_out=False):
     """:func:`reshape` in the shape of ``other``."""
 
     def eager(input, other):
         return input.reshape(other.shape)
+
+    def samples(make):
+        yield make(3, 4), make(2, 6)
 
 
 class flatten(Op, has_out=False):
@@ -176,6 +190,9 @@ class unflatten(Op, has_out=False):
                 "input tensor"
             ) from None
         return input.view((*input.shape[:dim], *inferred, *input.shape[dim + 1 :]))
+
+    def samples(make):
+        yield make(3, 4), 1, (2, -1)
 
 
 class ravel(Op, has_out=False):

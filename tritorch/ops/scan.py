@@ -11,6 +11,17 @@ from ._reducing import scanned
 from ._schema import Dim, DType, Number
 
 
+def _scanned(make):
+    yield make(3, 4), 0
+    yield make(2, 3, 4), -1
+    yield make(), 0
+
+
+def _curves(make):
+    yield make(3, 4)
+    yield make(3, 4), make(4), {"dim": -1}
+
+
 class cumsum(Scan, inplace=True, lift=True):
     """The sums of the elements up to each, along :attr:`dim`. Integers and bools are summed as int64.
 
@@ -110,6 +121,8 @@ class cummax(Op, returns=("values", "indices"), opmath=False):
     def d_input(grad, indices, dim):
         return ops.zeros_like(grad).scatter_add(dim, indices, grad) if grad.numel() else grad
 
+    samples = _scanned
+
 
 class cummin(Op, returns=("values", "indices"), opmath=False):
     """The smallest element up to each along :attr:`dim`, and its index: the last of equals. NaN is smaller than all."""
@@ -122,6 +135,8 @@ class cummin(Op, returns=("values", "indices"), opmath=False):
 
     def d_input(grad, indices, dim):
         return ops.zeros_like(grad).scatter_add(dim, indices, grad) if grad.numel() else grad
+
+    samples = _scanned
 
 
 def _log_add(a, b):
@@ -170,6 +185,8 @@ class logcumsumexp(Op):
         negative = ops.where(grad < 0, grad.neg().log(), lowest)
         return (from_the_end(positive - out) + input).exp() - (from_the_end(negative - out) + input).exp()
 
+    samples = _scanned
+
 
 class diff(Op):
     """The ``n``-th forward difference along :attr:`dim`: ``out[i] = input[i + 1] - input[i]``, ``n`` times.
@@ -198,6 +215,11 @@ class diff(Op):
             later, earlier = out.narrow(dim, 1, size), out.narrow(dim, 0, size)
             out = later.logical_xor(earlier) if out.dtype.category == 0 else later - earlier
         return out
+
+    def samples(make):
+        yield make(3, 4)
+        yield make(3, 4), 2, 0
+        yield make(3, 4), 1, 1, make(3, 1), make(3, 2)
 
 
 def _joins(x, input, dim):
@@ -251,12 +273,16 @@ class trapezoid(Op, has_out=False, method=False):
             return y.sum(dim) * 1.0
         return _areas("trapezoid", y, x, dx, dim).sum(dim)
 
+    samples = _curves
+
 
 class trapz(Op, has_out=False, method=False):
     """:func:`trapezoid`, by its older name."""
 
     def eager(y, x=None, *, dx: Number = 1, dim: int = -1):
         return ops.trapezoid(y, x, dx=dx, dim=dim)
+
+    samples = _curves
 
 
 class cumulative_trapezoid(Op, has_out=False, method=False):
@@ -275,3 +301,5 @@ class cumulative_trapezoid(Op, has_out=False, method=False):
         if not y.shape[dim]:
             return y * 1.0
         return _areas("cumulative_trapezoid", y, x, dx, dim).cumsum(dim)
+
+    samples = _curves

@@ -4,6 +4,7 @@ import numpy as np
 
 from .._C import expanded, scatter_along
 from ..dtypes import from_numpy as dtype_of
+from ..dtypes import int64
 from ._index import along, check_along, is_index
 from ._layout import number_array
 from ._op import Op, is_half, ops
@@ -101,6 +102,11 @@ class scatter(Op, inplace=True, numbers="src"):
         _refuse_reduce(reduce)
         return _padded(grad.gather(dim, index), src_shape)
 
+    def samples(make):
+        yield make(3, 4), 1, make.plain([[0, 2], [1, 0], [3, 1]], int64), make(3, 2)
+        yield make(3, 4), 1, make.indices(3, 2, below=4), {"value": 2}
+        yield make(3, 4), 1, make.indices(3, 2, below=4), 2, {"reduce": "add"}
+
 
 def _refuse_reduce(reduce):
     if reduce is not None:
@@ -144,6 +150,10 @@ class scatter_add(Op, inplace=True):
 
     def d_src(grad, dim, index, src_shape):
         return _padded(grad.gather(dim, index), src_shape)
+
+    def samples(make):
+        yield make(3, 4), 1, make.indices(3, 5, below=4), make(3, 5)
+        yield make(3, 4), 0, make.indices(2, 4, below=3), make(2, 4)
 
 
 def identity_of(reduce, kind):
@@ -215,6 +225,10 @@ class scatter_reduce(Op, inplace=True):
         if not include_self:
             to_input = to_input.scatter(dim, index, 0)
         return to_input if needs[0] else None, _padded(to_src, src.shape) if needs[1] else None
+
+    def samples(make):
+        for reduce in ("sum", "prod", "mean", "amax", "amin"):
+            yield make(3, 4), 1, make.indices(3, 3, below=4), make(3, 3), reduce
 
 
 def _paired(src, index):

@@ -93,6 +93,11 @@ class searchsorted(Op, numbers="input", method=False, opmath=False):
         found = _search(sorted_sequence, _as_array(input), right or side == "right")
         return np.asarray(found, np.int32 if out_int32 else np.int64)
 
+    def samples(make):
+        yield make.of([[-1, 0, 1]] * 2), make(2, 4)
+        yield make.of([-1, 0, 1]), make(2, 4), {"right": True}
+        yield make.of([-1, 0, 1]), 0.5
+
 
 class bucketize(Op, numbers="input", method=False, opmath=False):
     """The index of the bucket that holds each value, between sorted ``boundaries``: ``b[i-1] < x <= b[i]``, or with
@@ -112,6 +117,9 @@ class bucketize(Op, numbers="input", method=False, opmath=False):
     def cpu(input, boundaries, *, out_int32: bool = False, right: bool = False):
         found = _search(boundaries, _as_array(input), right)
         return np.asarray(found, np.int32 if out_int32 else np.int64)
+
+    def samples(make):
+        yield make(2, 4), make.of([-1, 0, 1])
 
 
 class isin(Op, numbers="elements test_elements", method=False, opmath=False):
@@ -151,6 +159,10 @@ class isin(Op, numbers="elements test_elements", method=False, opmath=False):
             found = np.equal(test[place], elements) if test.size else np.zeros(elements.shape, bool)
         return np.logical_not(found) if invert else np.asarray(found)
 
+    def samples(make):
+        yield make.indices(3, 4, below=5), make.indices(3, below=5)
+        yield make(3, 4), 1
+
 
 class bincount(Op, opmath=False, has_out=False):
     """How often each of 0, 1, 2... occurs in a vector of integers; with ``weights`` the sum of them.
@@ -178,3 +190,7 @@ class bincount(Op, opmath=False, has_out=False):
         if not input.size:
             return np.zeros(minlength, kind)
         return np.bincount(input, weights.astype(np.float64), minlength).astype(kind, copy=False)
+
+    def samples(make):
+        yield make.indices(5, below=4)
+        yield make.indices(5, below=4), make(5), 6

@@ -130,3 +130,7 @@ class gumbel_softmax(Op, home="nn.functional", method=False, has_out=False):
         index = soft.max(dim, keepdim=True)[1]
         picked = ops.zeros_like(logits).scatter(dim, index, 1.0)
         return picked - soft.detach() + soft
+
+    def samples(make):
+        yield make(3, 4)
+        yield make(3, 4), 0.5, True

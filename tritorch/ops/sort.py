@@ -106,6 +106,10 @@ class topk(Op, returns=("values", "indices"), opmath=False):
     def d_input(grad, indices, dim, input_shape):
         return _to_places(grad, indices, dim, input_shape)
 
+    def samples(make):
+        yield make(3, 4), 2
+        yield make(3, 4), 2, 0, False
+
 
 def _best(rows, k, largest):
     """The indices of the ``k`` largest or smallest of each row, in order."""
@@ -155,6 +159,10 @@ class kthvalue(Op, returns=("values", "indices"), opmath=False, strict_out=True)
 
     def d_input(grad, indices, dim, keepdim, input_shape):
         return _selected(grad, indices, dim, keepdim, input_shape)
+
+    def samples(make):
+        yield make(3, 4), 2
+        yield make(3, 4), 1, 0, True
 
 
 def _median(name, input, dim, keepdim):

@@ -35,7 +35,9 @@ class erfc(Function, inplace=True, kernel="erfc_vml_cpu", ufunc=ufuncs.erfc, als
         return grad * (ops.exp(-(input * input)) * (-2 / ROOT_PI))
 
 
-class erfinv(Function, inplace=True, kernel="erfinv_vml_cpu", ufunc=ufuncs.erfinv, also="special.erfinv"):
+class erfinv(
+    Function, inplace=True, kernel="erfinv_vml_cpu", ufunc=ufuncs.erfinv, also="special.erfinv", domain=(-0.9, 0.9)
+):
     """The inverse of :func:`erf` on (-1, 1).
 
     Example:
@@ -74,7 +76,7 @@ class special_ndtr(Function, home="special", method=False, ufunc=ufuncs.ndtr):
         return grad * (ops.exp(input * input * -0.5) * (1 / ROOT_2PI))
 
 
-class special_ndtri(Function, home="special", method=False, ufunc=ufuncs.ndtri):
+class special_ndtri(Function, home="special", method=False, ufunc=ufuncs.ndtri, domain=(0.1, 0.9)):
     """The inverse of :func:`tritorch.special.ndtr` on (0, 1).
 
     Example:
@@ -100,7 +102,7 @@ class special_log_ndtr(Function, home="special", method=False, ufunc=ufuncs.log_
         return grad / ops.special_erfcx(input * -math.sqrt(0.5)) * math.sqrt(2 / math.pi)
 
 
-class special_entr(Function, home="special", method=False, ufunc=ufuncs.entr):
+class special_entr(Function, home="special", method=False, ufunc=ufuncs.entr, domain=(0.1, 3)):
     """``-x * log(x)``, 0 at zero and minus infinity below.
 
     Example:
@@ -116,7 +118,9 @@ class special_entr(Function, home="special", method=False, ufunc=ufuncs.entr):
 # -- the gamma function's family -----------------------------------------------------------------------------------
 
 
-class lgamma(Function, inplace=True, kernel="lgamma_vml_cpu", ufunc=ufuncs.lgamma, also="special.gammaln"):
+class lgamma(
+    Function, inplace=True, kernel="lgamma_vml_cpu", ufunc=ufuncs.lgamma, also="special.gammaln", domain=(0.1, 3)
+):
     """The logarithm of the absolute value of the gamma function.
 
     Example:
@@ -129,7 +133,7 @@ class lgamma(Function, inplace=True, kernel="lgamma_vml_cpu", ufunc=ufuncs.lgamm
         return grad * ops.digamma(input)
 
 
-class digamma(Function, inplace=True, ufunc=ufuncs.digamma, also="special.digamma special.psi"):
+class digamma(Function, inplace=True, ufunc=ufuncs.digamma, also="special.digamma special.psi", domain=(0.1, 3)):
     """The derivative of :func:`lgamma`.
 
     Example:
@@ -142,7 +146,9 @@ class digamma(Function, inplace=True, ufunc=ufuncs.digamma, also="special.digamm
         return grad * ops.polygamma(1, input)
 
 
-class derivative_of_digamma(Elementwise, name="polygamma", function=False, inplace=True, result="float", only="buif"):
+class derivative_of_digamma(
+    Elementwise, name="polygamma", function=False, inplace=True, result="float", only="buif", domain=(0.1, 3)
+):
     """:func:`polygamma`, the tensor first."""
 
     def check(n):
@@ -171,6 +177,10 @@ class polygamma(Op, method=False, also="special.polygamma"):
     def eager(n: int, input):
         return ops.derivative_of_digamma(input, n)
 
+    def samples(make):
+        yield 1, make(3, 4, low=0.5)
+        yield 0, make(3, low=0.5)
+
 
 class mvlgamma(Elementwise, inplace=True, result="float", only="buif", also="special.multigammaln"):
     """The logarithm of the multivariate gamma function of dimension ``p``.
@@ -197,6 +207,9 @@ class mvlgamma(Elementwise, inplace=True, result="float", only="buif", also="spe
     def d_input(grad, input, p):
         return grad * sum([ops.digamma(input - j / 2) for j in range(1, p)], ops.digamma(input))
 
+    def samples(make):
+        yield make(3, 4, low=1, high=3), 2
+
 
 class special_zeta(Function2, home="special", method=False, kernel="zeta_cpu", ufunc=ufuncs.zeta):
     """Hurwitz' zeta function: the sum of ``(k + other)**-input`` over k = 0, 1, ...
@@ -213,8 +226,14 @@ class special_zeta(Function2, home="special", method=False, kernel="zeta_cpu", u
     def d_other(grad, input, other):
         return grad * (-input * ops.special_zeta(input + 1, other))
 
+    def samples(make):
+        yield make(3, 4, low=1.5, high=3), make(4, low=1, high=3)
+        yield 2, make(3, low=1, high=3)
 
-class igamma(Elementwise, inplace=True, only="f", ufunc=ufuncs.igamma, kinds="f", also="special.gammainc"):
+
+class igamma(
+    Elementwise, inplace=True, only="f", ufunc=ufuncs.igamma, kinds="f", also="special.gammainc", domain=(0.5, 3)
+):
     """The lower incomplete gamma function of :attr:`input` at :attr:`other`, over the complete one.
 
     Example:
@@ -233,7 +252,9 @@ class igamma(Elementwise, inplace=True, only="f", ufunc=ufuncs.igamma, kinds="f"
         return grad * ops.exp((input - 1) * other.log() - other - ops.lgamma(input))
 
 
-class igammac(Elementwise, inplace=True, only="f", ufunc=ufuncs.igammac, kinds="f", also="special.gammaincc"):
+class igammac(
+    Elementwise, inplace=True, only="f", ufunc=ufuncs.igammac, kinds="f", also="special.gammaincc", domain=(0.5, 3)
+):
     """The upper incomplete gamma function of :attr:`input` at :attr:`other`, over the complete one.
 
     Example:

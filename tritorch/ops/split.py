@@ -17,6 +17,10 @@ def _joined(grads, shapes, dim):
     return ops.cat([like.new_zeros(s) if g is None else g for g, s in zip(grads, shapes, strict=True)], dim)
 
 
+def _halves(make):
+    yield make(4, 4), 2
+
+
 class split_with_sizes(View, multi=True):
     """Windows of the lengths ``split_sizes`` along ``dim``, side by side: a tuple of views.
 
@@ -48,6 +52,9 @@ class split_with_sizes(View, multi=True):
     def d_input(grads, input_shape, split_sizes, dim):
         shapes = [(*input_shape[:dim], n, *input_shape[dim + 1 :]) for n in _sizes(split_sizes)]
         return _joined(grads, shapes, dim)
+
+    def samples(make):
+        yield make(3, 4), (1, 3), 1
 
 
 def _sizes(sizes):
@@ -82,6 +89,8 @@ class split(Op, has_out=False):
 
     def method(input, split_size, dim=0):
         return _split(input, split_size, dim if dim >= 0 else wrap_dim(dim, input.ndim))
+
+    samples = _halves
 
 
 def _split(input, size, dim):
@@ -123,6 +132,8 @@ class chunk(Op, has_out=False):
         length = input.shape[dim]
         size = -(-length // chunks)
         return ops.split_with_sizes(input, [0] * chunks if size == 0 else _even(length, size), dim)
+
+    samples = _halves
 
 
 class unbind(View, multi=True):
@@ -174,6 +185,10 @@ class tensor_split(Op, has_out=False):
         ends = [(i + 1) * each + min(i + 1, more) for i in range(given - 1)]
         return _split_at(input, ends, dim)
 
+    def samples(make):
+        yield make(5, 4), 3
+        yield make(5, 4), (1, 3)
+
 
 def _cuts(tensor):
     if tensor.ndim > 1:
@@ -223,6 +238,8 @@ class hsplit(Op, has_out=False):
     def eager(input, indices_or_sections: object):
         return _by_name("hsplit", input, indices_or_sections, 1, 0 if input.ndim == 1 else 1)
 
+    samples = _halves
+
 
 class vsplit(Op, has_out=False):
     """:func:`tensor_split` into rows: along dim 0 of a tensor with two dims at least.
@@ -235,6 +252,8 @@ class vsplit(Op, has_out=False):
 
     def eager(input, indices_or_sections: object):
         return _by_name("vsplit", input, indices_or_sections, 2, 0)
+
+    samples = _halves
 
 
 class dsplit(Op, has_out=False):
@@ -249,12 +268,18 @@ class dsplit(Op, has_out=False):
     def eager(input, indices_or_sections: object):
         return _by_name("dsplit", input, indices_or_sections, 3, 2)
 
+    def samples(make):
+        yield make(2, 2, 4), 2
+        yield make(2, 2, 4), (1, 2)
+
 
 class unsafe_split(Op, has_out=False):
     """:func:`split` into tensors with memory of their own."""
 
     def eager(input, split_size: object, dim: Dim = 0):
         return tuple([piece.clone() for piece in _split(input, split_size, dim)])
+
+    samples = _halves
 
 
 class unsafe_split_with_sizes(Op, has_out=False):
@@ -263,9 +288,14 @@ class unsafe_split_with_sizes(Op, has_out=False):
     def eager(input, split_sizes: object, dim: Dim = 0):
         return tuple([piece.clone() for piece in ops.split_with_sizes(input, split_sizes, dim)])
 
+    def samples(make):
+        yield make(3, 4), (1, 3), 1
+
 
 class unsafe_chunk(Op, has_out=False):
     """:func:`chunk` into tensors with memory of their own."""
 
     def eager(input, chunks: object, dim: Dim = 0):
         return tuple([piece.clone() for piece in input.chunk(chunks, dim)])
+
+    samples = _halves

@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+from ..dtypes import int64
+from ..shape import wrap_dim
 from ._kinds import Reduction
 from ._op import Op, conj, ops
 from ._reducing import count_of, reduced
@@ -25,6 +27,11 @@ def _degrees(shape, dim, correction):
     """What the sum of squares is divided by."""
     free = count_of(shape, dim) - correction
     return free if free > 0 else 0.0
+
+
+def _quantiles(make):
+    yield make(3, 4), 0.3
+    yield make(3, 4), make.plain([0.2, 0.9]), 1, True
 
 
 class var_of(Reduction, name="var", function=False, method=False):
@@ -138,6 +145,7 @@ def _quantile(name, input, q, dim, keepdim, interpolation):
     if not input.numel():
         raise RuntimeError(f"{name}() input tensor must be non-empty")
     kept = [1] * input.ndim
+    dim = None if dim is None else wrap_dim(dim, input.ndim)
     rows = input.reshape(-1) if dim is None or not input.ndim else input.movedim(dim, -1)
     ordered = rows.sort(-1)[0]
     last = ordered.shape[-1] - 1
@@ -156,7 +164,7 @@ def _quantile(name, input, q, dim, keepdim, interpolation):
         out = ops.lerp(out, ordered.gather(-1, ranks.ceil().long()), weight)
     out = out.movedim(-1, 0)
     if keepdim:
-        out = out.reshape([len(out), *kept]) if dim is None or not input.ndim else out.unsqueeze(dim % input.ndim + 1)
+        out = out.reshape([len(out), *kept]) if dim is None or not input.ndim else out.unsqueeze(dim + 1)
     return out if q.ndim else out.squeeze(0)
 
 
@@ -173,12 +181,16 @@ class quantile(Op):
     def eager(input, q: object, dim: object = None, keepdim: bool = False, *, interpolation: str = "linear"):
         return _quantile("quantile", input, q, dim, keepdim, interpolation)
 
+    samples = _quantiles
+
 
 class nanquantile(Op):
     """:func:`quantile` of what is not NaN."""
 
     def eager(input, q: object, dim: object = None, keepdim: bool = False, *, interpolation: str = "linear"):
         return _quantile("nanquantile", input, q, dim, keepdim, interpolation)
+
+    samples = _quantiles
 
 
 def _check_weights(name, weights, count):
@@ -237,6 +249,10 @@ class cov(Op, has_out=False):
         freedom = max(freedom, 0) if weights is None else freedom.clamp(min=0)
         product = distance.mm(conj(distance if weights is None else distance * weights).t())
         return ops.true_divide(product, freedom).squeeze()
+
+    def samples(make):
+        yield make(3, 4)
+        yield make(3, 4), {"correction": 0, "fweights": make.plain([1, 2, 1, 1], int64)}
 
 
 class corrcoef(Op, has_out=False):

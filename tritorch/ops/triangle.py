@@ -112,6 +112,9 @@ class tril_indices(Creation, has_out=False):
     def dtype_rule(row, col, offset):
         return as_dtype(int)
 
+    def samples(make):
+        yield 3, 4, 1
+
 
 class triu_indices(Creation, has_out=False):
     """The indices of an upper triangle, row by row: a tensor of shape (2, n).
@@ -128,6 +131,9 @@ class triu_indices(Creation, has_out=False):
 
     def dtype_rule(row, col, offset):
         return as_dtype(int)
+
+    def samples(make):
+        yield 3, 4, 1
 
 
 class diag_embed(Op, has_out=False, opmath=False):
@@ -180,6 +186,10 @@ class diag(Op):
             raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {input.ndim}D")
         return input.diag_embed(diagonal) if input.ndim == 1 else input.diagonal(diagonal).clone()
 
+    def samples(make):
+        yield make(3, 4)
+        yield make(3), 1
+
 
 class diagflat(Op, has_out=False):
     """The flat tensor on the diagonal of a matrix of zeros.
@@ -193,3 +203,7 @@ class diagflat(Op, has_out=False):
 
     def eager(input, offset: object = 0):
         return input.reshape(-1).diag_embed(offset)
+
+    def samples(make):
+        yield make(3)
+        yield make(2, 2), 1

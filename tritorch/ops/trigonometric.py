@@ -57,7 +57,7 @@ class tan(Elementwise, inplace=True, result="float", ufunc=np.tan, kinds="fc"):
         return grad * conj(out * out + 1)
 
 
-class asin(Elementwise, inplace=True, result="float", ufunc=np.arcsin, kinds="fc", alias="arcsin"):
+class asin(Elementwise, inplace=True, result="float", ufunc=np.arcsin, kinds="fc", alias="arcsin", domain=(-0.9, 0.9)):
     """The inverse of sine.
 
     Example:
@@ -73,7 +73,7 @@ class asin(Elementwise, inplace=True, result="float", ufunc=np.arcsin, kinds="fc
         return grad * conj((1 - input * input).rsqrt())
 
 
-class acos(Elementwise, inplace=True, result="float", ufunc=np.arccos, kinds="fc", alias="arccos"):
+class acos(Elementwise, inplace=True, result="float", ufunc=np.arccos, kinds="fc", alias="arccos", domain=(-0.9, 0.9)):
     """The inverse of cosine.
 
     Example:
@@ -203,7 +203,7 @@ class asinh(Elementwise, inplace=True, result="float", ufunc=np.arcsinh, kinds="
         return grad * conj((input * input + 1).rsqrt())
 
 
-class acosh(Elementwise, inplace=True, result="float", ufunc=np.arccosh, kinds="fc", alias="arccosh"):
+class acosh(Elementwise, inplace=True, result="float", ufunc=np.arccosh, kinds="fc", alias="arccosh", domain=(1.1, 3)):
     """The inverse of cosh.
 
     Example:
@@ -221,7 +221,9 @@ class acosh(Elementwise, inplace=True, result="float", ufunc=np.arccosh, kinds="
         return grad * (input * input - 1).rsqrt()
 
 
-class atanh(Elementwise, inplace=True, result="float", ufunc=np.arctanh, kinds="fc", alias="arctanh"):
+class atanh(
+    Elementwise, inplace=True, result="float", ufunc=np.arctanh, kinds="fc", alias="arctanh", domain=(-0.9, 0.9)
+):
     """The inverse of tanh.
 
     Example:

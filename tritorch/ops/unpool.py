@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..dtypes import int64
 from ..runtime.generator import chosen
 from . import _pool
 from ._op import Op, ops
@@ -69,6 +70,9 @@ class max_unpool1d(Op, home="nn.functional", method=False, has_out=False):
     ):
         return _unpool(1, input, indices, kernel_size, stride, padding, output_size)
 
+    def samples(make):
+        yield make(1, 2, 2), make.plain([[[0, 3], [1, 2]]], int64), 2
+
 
 class max_unpool2d(Op, home="nn.functional", method=False, has_out=False):
     """Puts the elements that :func:`max_pool2d` kept back to where they were; zeros elsewhere."""
@@ -78,6 +82,9 @@ class max_unpool2d(Op, home="nn.functional", method=False, has_out=False):
     ):
         return _unpool(2, input, indices, kernel_size, stride, padding, output_size)
 
+    def samples(make):
+        yield make(1, 1, 2, 2), make.plain([[[[0, 3], [9, 14]]]], int64), 2
+
 
 class max_unpool3d(Op, home="nn.functional", method=False, has_out=False):
     """Puts the elements that :func:`max_pool3d` kept back to where they were; zeros elsewhere."""
@@ -86,6 +93,9 @@ class max_unpool3d(Op, home="nn.functional", method=False, has_out=False):
         input, indices, kernel_size: object, stride: object = None, padding: object = 0, output_size: object = None
     ):
         return _unpool(3, input, indices, kernel_size, stride, padding, output_size)
+
+    def samples(make):
+        yield make(1, 1, 1, 1, 2), make.plain([[[[[0, 14]]]]], int64), 2
 
 
 def _power_average(n, input, norm_type, kernel_size, stride, ceil_mode):
@@ -102,6 +112,9 @@ class lp_pool1d(Op, home="nn.functional", method=False, has_out=False):
     def eager(input, norm_type: Number, kernel_size: object, stride: object = None, ceil_mode: bool = False):
         return _power_average(1, input, norm_type, kernel_size, stride, ceil_mode)
 
+    def samples(make):
+        yield make(1, 2, 4, low=0.1), 2.0, 2
+
 
 class lp_pool2d(Op, home="nn.functional", method=False, has_out=False):
     """The p-norm of windows of (N, C, H, W)."""
@@ -109,12 +122,18 @@ class lp_pool2d(Op, home="nn.functional", method=False, has_out=False):
     def eager(input, norm_type: Number, kernel_size: object, stride: object = None, ceil_mode: bool = False):
         return _power_average(2, input, norm_type, kernel_size, stride, ceil_mode)
 
+    def samples(make):
+        yield make(1, 2, 4, 5, low=0.1), 2.0, 2
+
 
 class lp_pool3d(Op, home="nn.functional", method=False, has_out=False):
     """The p-norm of windows of (N, C, D, H, W)."""
 
     def eager(input, norm_type: Number, kernel_size: object, stride: object = None, ceil_mode: bool = False):
         return _power_average(3, input, norm_type, kernel_size, stride, ceil_mode)
+
+    def samples(make):
+        yield make(1, 1, 2, 2, 4, low=0.1), 2.0, 2
 
 
 def fractional_starts(n, out, kernel, sample):
@@ -185,6 +204,9 @@ class fractional_max_pool2d(Op, home="nn.functional", method=False, has_out=Fals
     ):  # fmt: skip
         return _fractional(2, input, kernel_size, output_size, output_ratio, return_indices, _random_samples)
 
+    def samples(make):
+        yield make(1, 2, 5, 5), 2, (3, 3)
+
 
 class fractional_max_pool3d(Op, home="nn.functional", method=False, has_out=False):
     """Maxima of windows of (N, C, D, H, W) at pseudo-random places; ``_random_samples`` (N, C, 3) fixes them."""
@@ -194,3 +216,6 @@ class fractional_max_pool3d(Op, home="nn.functional", method=False, has_out=Fals
         return_indices: bool = False, _random_samples: object = None,
     ):  # fmt: skip
         return _fractional(3, input, kernel_size, output_size, output_ratio, return_indices, _random_samples)
+
+    def samples(make):
+        yield make(1, 1, 4, 4, 4), 2, (2, 3, 2)

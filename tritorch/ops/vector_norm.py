@@ -91,6 +91,11 @@ class norm(Op):
         power = 2.0 if p is None or p == "fro" else p.item() if hasattr(p, "item") else p
         return ops.norm_of(input if dtype is None else input.to(dtype), power, dim, keepdim)
 
+    def samples(make):
+        yield make(3, 4)
+        yield make(3, 4), 1, 0
+        yield make(2, 3, 4), "fro", (1, 2), True
+
 
 class dist(Op, has_out=False):
     """The ``p``-norm of the difference of two tensors, which broadcast.
@@ -109,6 +114,10 @@ class dist(Op, has_out=False):
                 f"{difference.dtype.type_name} instead."
             )
         return ops.norm_of(difference, p, None, False)
+
+    def samples(make):
+        yield make(3, 4), make(4)
+        yield make(3, 4), make(3, 4), 1
 
 
 class renorm(Op, inplace=True):
@@ -130,3 +139,6 @@ class renorm(Op, inplace=True):
             raise RuntimeError(f"renorm: input needs at least 2 dimensions, got {input.ndim} dimensions")
         length = ops.norm_of(input, p, [d for d in range(input.ndim) if d != dim], True)
         return input * ops.where(length > maxnorm, maxnorm / (length + 1e-7), 1.0)
+
+    def samples(make):
+        yield make(3, 4), 2, 0, 1.0

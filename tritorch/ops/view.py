@@ -10,6 +10,15 @@ from ._op import Op, ops
 from ._schema import Dim, Shape, Star
 
 
+def _expansions(make):
+    yield make(3, 1), (2, 3, 4)
+    yield make(), (2,)
+
+
+def _ranks(make):
+    yield make(3), make()
+
+
 class alias(View, function=False, method=False):
     """The same window once more: a tensor of its own that shares memory and history."""
 
@@ -40,12 +49,17 @@ class expand(View, function=False):
     def d_input(grad):
         return grad  # summed to the input's shape by the edge
 
+    samples = _expansions
+
 
 class expand_as(Op, function=False, has_out=False):
     """:meth:`expand` to the shape of ``other``."""
 
     def eager(input, other):
         return input.expand(other.shape)
+
+    def samples(make):
+        yield make(3, 1), make(2, 3, 4)
 
 
 class broadcast_to(Op, has_out=False):
@@ -60,6 +74,8 @@ class broadcast_to(Op, has_out=False):
 
     def eager(input, size: Shape):
         return input.expand(size)
+
+    samples = _expansions
 
 
 class broadcast_tensors(Op, has_out=False, method=False):
@@ -81,6 +97,10 @@ class broadcast_tensors(Op, has_out=False, method=False):
         shape = broadcast(*[t.shape for t in tensors]) if tensors else ()
         return tuple([t.expand(shape) for t in tensors])
 
+    def samples(make):
+        yield make(3, 1), make(4)
+        yield make(), make(2)
+
 
 class transpose(View, inplace=True, alias="swapdims"):
     """Swaps two dims, without a copy.
@@ -97,12 +117,18 @@ class transpose(View, inplace=True, alias="swapdims"):
     def d_input(grad, dim0, dim1):
         return grad.transpose(dim0, dim1)
 
+    def samples(make):
+        yield make(2, 3, 4), 0, -1
+
 
 class swapaxes(Op, inplace=True, has_out=False):
     """:func:`transpose` by NumPy's name."""
 
     def eager(input, axis0: object, axis1: object):
         return input.transpose(axis0, axis1)
+
+    def samples(make):
+        yield make(2, 3, 4), 0, -1
 
 
 class t(View, inplace=True):
@@ -229,6 +255,10 @@ class permute(View):
             inverse[dim] = place
         return grad.permute(inverse)
 
+    def samples(make):
+        yield make(2, 3, 4), (2, 0, 1)
+        yield make(2, 3, 4), (-1, 1, 0)
+
 
 def _refuse_order(input, dims):
     if len(dims) != input.ndim:
@@ -272,6 +302,10 @@ class movedim(Op, has_out=False, alias="moveaxis"):
         where = dict(zip(places[1], places[0], strict=True))
         return input.permute([where[d] if d in where else next(rest) for d in range(input.ndim)])
 
+    def samples(make):
+        yield make(2, 3, 4), 0, 2
+        yield make(2, 3, 4), (0, 1), (-1, 0)
+
 
 class squeeze(View, inplace=True):
     """Drops the dims of length one: all of them, or those of ``dim`` (an int or several) that are so long.
@@ -296,6 +330,10 @@ class squeeze(View, inplace=True):
 
     def d_input(grad, input_shape):
         return grad.reshape(input_shape)
+
+    def samples(make):
+        yield make(3, 1, 4, 1)
+        yield make(3, 1), 1
 
 
 class unsqueeze(View, inplace=True):
@@ -337,6 +375,8 @@ class atleast_1d(Op, has_out=False, method=False):
     def eager(tensors: Star):
         return _atleast(tensors, lambda t: t if t.ndim else t.reshape(1))
 
+    samples = _ranks
+
 
 class atleast_2d(Op, has_out=False, method=False):
     """The tensor with two dims at least, new ones in front. Several tensors give a tuple.
@@ -349,6 +389,8 @@ class atleast_2d(Op, has_out=False, method=False):
 
     def eager(tensors: Star):
         return _atleast(tensors, lambda t: t if t.ndim > 1 else t.unsqueeze(0) if t.ndim else t.reshape(1, 1))
+
+    samples = _ranks
 
 
 class atleast_3d(Op, has_out=False, method=False):
@@ -368,3 +410,5 @@ class atleast_3d(Op, has_out=False, method=False):
             return t.unsqueeze(-1) if t.ndim == 2 else t.unsqueeze(0).unsqueeze(-1) if t.ndim else t.reshape(1, 1, 1)
 
         return _atleast(tensors, grow)
+
+    samples = _ranks

@@ -29,6 +29,9 @@ class pixel_shuffle(Op, home="nn.functional", also="pixel_shuffle", has_out=Fals
         order = [*range(n), n, n + 3, n + 1, n + 4, n + 2]
         return split.permute(*order).reshape(*lead, c // (r * r), h * r, w * r)
 
+    def samples(make):
+        yield make(1, 8, 2, 3), 2
+
 
 class pixel_unshuffle(Op, home="nn.functional", also="pixel_unshuffle", has_out=False):
     """(*, C, H * r, W * r) to (*, C * r * r, H, W): the inverse of :func:`pixel_shuffle`."""
@@ -53,6 +56,9 @@ class pixel_unshuffle(Op, home="nn.functional", also="pixel_unshuffle", has_out=
         order = [*range(n), n, n + 2, n + 4, n + 1, n + 3]
         return split.permute(*order).reshape(*lead, c * r * r, h // r, w // r)
 
+    def samples(make):
+        yield make(1, 2, 4, 6), 2
+
 
 class channel_shuffle(Op, home="nn.functional", also="channel_shuffle", has_out=False):
     """Interleaves the channels of ``groups`` (Zhang et al., 2017): (N, C, *) stays in shape."""
@@ -69,6 +75,9 @@ class channel_shuffle(Op, home="nn.functional", also="channel_shuffle", has_out=
             )  # fmt: skip
         n, c, *rest = input.shape
         return input.reshape(n, groups, c // groups, *rest).transpose(1, 2).reshape(input.shape)
+
+    def samples(make):
+        yield make(1, 4, 2, 2), 2
 
 
 def _pair(value):
@@ -150,6 +159,10 @@ class nn_functional_unfold(Op, home="nn.functional", method=False, has_out=False
         )
         return columns if input.ndim == 4 else columns.squeeze(0)
 
+    def samples(make):
+        yield make(1, 2, 4, 5), 2
+        yield make(2, 5, 5), (2, 3), {"stride": 2, "padding": 1}
+
 
 class fold(Op, home="nn.functional", method=False, has_out=False):
     """Columns of windows as images, overlaps added: (N, C * kh * kw, positions) to (N, C, *output_size)."""
@@ -183,6 +196,9 @@ class fold(Op, home="nn.functional", method=False, has_out=False):
         )
         return image if input.ndim == 3 else image.squeeze(0)
 
+    def samples(make):
+        yield make(1, 8, 12), (4, 5), 2
+
 
 # -- sampling ---------------------------------------------------------------------------------------------
 
@@ -209,6 +225,10 @@ class affine_grid(Op, home="nn.functional", method=False, has_out=False):
         ]
         base = ops.stack([*shaped, ops.ones(*lengths, dtype=theta.dtype)], -1).reshape(1, -1, rank + 1)
         return (base @ theta.transpose(1, 2)).reshape(theta.shape[0], *lengths, rank)
+
+    def samples(make):
+        yield make(2, 2, 3), (2, 1, 3, 4), {"align_corners": False}
+        yield make(1, 3, 4), (1, 1, 2, 2, 3), {"align_corners": True}
 
 
 def _unnormalized(x, n, align_corners):
@@ -301,6 +321,11 @@ class grid_sample(Op, home="nn.functional", method=False, has_out=False):
             term = _gather(input, index, _valid(index, lengths)) * weight.unsqueeze(1)
             total = term if total is None else total + term
         return total
+
+    def samples(make):
+        yield make(1, 2, 3, 4), make(1, 2, 5, 2, low=-0.9, high=0.9), {"align_corners": False}
+        yield make(1, 1, 3, 4), make(1, 2, 2, 2), {"mode": "nearest", "padding_mode": "border", "align_corners": True}
+        yield make(1, 1, 2, 3, 2), make(1, 2, 2, 2, 3), {"padding_mode": "reflection", "align_corners": False}
 
 
 def _bicubic(input, at, lengths, padding_mode, align_corners):

@@ -48,6 +48,9 @@ class select(View):
     def d_input(grad, input_shape, dim, index):
         return ops.window_backward(grad, input_shape, (*(ALL,) * dim, operator.index(index)))
 
+    def samples(make):
+        yield make(3, 4), 1, 2
+
 
 def _start(start):
     if isinstance(start, TensorBase):
@@ -86,6 +89,9 @@ class narrow(View):
         start = _start(start) % max(input_shape[dim], 1)
         return ops.window_backward(grad, input_shape, (*(ALL,) * dim, slice(start, start + length)))
 
+    def samples(make):
+        yield make(3, 4), 1, 1, 2
+
 
 class diagonal(View):
     """The diagonal of the matrices in ``dim1`` and ``dim2``, as the last dim. ``offset`` > 0 is above the main one.
@@ -106,6 +112,10 @@ class diagonal(View):
 
     def d_input(grad, input_shape, offset, dim1, dim2):
         return ops.diagonal_backward(grad, input_shape, offset, dim1, dim2)
+
+    def samples(make):
+        yield make(3, 4)
+        yield make(2, 3, 3), 1, 1, 2
 
 
 class diagonal_backward(Op, function=False, method=False, has_out=False):
@@ -150,6 +160,9 @@ class unfold(View, function=False):
     def d_input(grad, input_shape, dimension, size, step):
         return ops.unfold_backward(grad, input_shape, dimension, size, step)
 
+    def samples(make):
+        yield make(3, 6), 1, 3, 2
+
 
 class unfold_backward(Op, function=False, method=False, has_out=False):
     """The elements of windows added where they came from: the derivative of :meth:`Tensor.unfold`."""
@@ -192,6 +205,9 @@ class as_strided(Op, has_out=False):
         start = own if storage_offset is None else storage_offset
         return ops.strided_window(input, size, stride, start, (input.stride(), own))
 
+    def samples(make):
+        yield make(3, 4), (2, 2), (1, 2), 1
+
 
 class as_strided_(Op, has_out=False):
     """The tensor becomes another window on its storage: see :func:`as_strided`."""
@@ -201,6 +217,9 @@ class as_strided_(Op, has_out=False):
         start = own if storage_offset is None else storage_offset
         turn = REGISTRY["strided_window"].call_
         return turn(input, tuple(size), tuple(stride), start, (input.stride(), own))
+
+    def samples(make):
+        yield make(3, 4), (2, 2), (1, 2), 1
 
 
 class strided_window(View, function=False, method=False, inplace=True):
@@ -213,6 +232,9 @@ class strided_window(View, function=False, method=False, inplace=True):
 
     def d_input(grad, input_shape, size, stride, offset, origin):
         return ops.strided_backward(grad, (size, stride, offset), (input_shape, *origin))
+
+    def samples(make):
+        yield make(3, 4), (2, 2), (1, 2), 1, ((4, 1), 0)
 
 
 def _places(size, stride, offset):

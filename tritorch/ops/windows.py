@@ -250,6 +250,9 @@ class signal_windows_general_cosine(Window):
             raise ValueError("Coefficients cannot be empty")
         return _cosines(M, sym, a).astype(dtype)
 
+    def samples(make):
+        yield 5, {"a": (0.46, 0.23, 0.31), "dtype": make.dtype}
+
 
 class signal_windows_general_hamming(Window):
     """``alpha - (1 - alpha) * cos``."""
