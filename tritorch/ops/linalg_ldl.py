@@ -11,9 +11,10 @@ import math
 
 import numpy as np
 
-from ..dtypes import from_numpy
+from ..dtypes import from_numpy, int32
 from ._linalg import check_floating, check_matrix, check_square, failed, first_bad, magnitude
 from ._op import Op, ops
+from ._samples import definite
 
 GROWTH = (1 + math.sqrt(17)) / 8  # the bound that makes a pivot of one row as good as one of two
 
@@ -115,6 +116,8 @@ class linalg_ldl_factor_ex(Op, home="linalg", method=False, returns=("LD", "pivo
     def d_A(grad_LD):
         raise NotImplementedError("derivative for aten::linalg_ldl_factor_ex is not implemented")
 
+    samples = definite
+
 
 class linalg_ldl_factor(Op, home="linalg", method=False, returns=("LD", "pivots")):
     """The decomposition ``A = P @ L @ D @ L.mT @ P.mT`` of symmetric matrices (*, n, n), of which the lower triangle is
@@ -135,6 +138,8 @@ class linalg_ldl_factor(Op, home="linalg", method=False, returns=("LD", "pivots"
 
     def eager(A, *, hermitian: bool = False):
         return ops.linalg_ldl_factor_ex(A, hermitian=hermitian, check_errors=True)[:2]
+
+    samples = definite
 
 
 def _swap_rows(b, i, j):
@@ -213,3 +218,6 @@ class linalg_ldl_solve(Op, home="linalg", method=False):
 
     def d_LD(grad):
         raise NotImplementedError("derivative for aten::linalg_ldl_solve is not implemented")
+
+    def samples(make):
+        yield make.positive_definite(3, 3), make.plain([1, 2, 3], int32), make(3, 2)

@@ -9,6 +9,7 @@ import numpy as np
 from ..dtypes import int32
 from ._linalg import adjoint, check_square, failed, first_bad, lu_rows, permutation
 from ._op import Op, ops
+from ._samples import matrices, square
 
 
 def _check(name, A, pivot):
@@ -89,6 +90,8 @@ class linalg_lu_factor_ex(Op, home="linalg", method=False, returns=("LU", "pivot
             _check_info("torch.linalg.lu_factor_ex", out[2])
         return out
 
+    samples = square
+
 
 class linalg_lu_factor(Op, home="linalg", method=False, returns=("LU", "pivots")):
     """The LU decomposition of (*, m, n) with row pivoting, packed in one tensor, and the pivots (*, min(m, n)), int32,
@@ -113,6 +116,8 @@ class linalg_lu_factor(Op, home="linalg", method=False, returns=("LU", "pivots")
         _check_info("torch.linalg.lu_factor", info)
         return LU, pivots
 
+    samples = matrices
+
 
 class lu(Op, has_out=False, name="lu"):
     """:func:`tritorch.linalg.lu_factor`, which goes on at a zero pivot: (LU, pivots), and with ``get_infos`` where the
@@ -128,6 +133,8 @@ class lu(Op, has_out=False, name="lu"):
         _check("torch.lu_factor", A, pivot)
         LU, pivots, info = ops.lu_of(A)
         return (LU, pivots, info) if get_infos else (LU, pivots)
+
+    samples = square
 
 
 class linalg_lu(Op, home="linalg", method=False, returns=("P", "L", "U")):
@@ -147,6 +154,8 @@ class linalg_lu(Op, home="linalg", method=False, returns=("P", "L", "U")):
         _check("linalg.lu", A, pivot)
         LU, pivots, _ = ops.lu_of(A)
         return ops.lu_unpack(LU, pivots)
+
+    samples = matrices
 
 
 class lu_unpack(Op, method=False, returns=("P", "L", "U")):
@@ -180,6 +189,9 @@ class lu_unpack(Op, method=False, returns=("P", "L", "U")):
             U = LU_data.narrow(-2, 0, k).triu()
         return P, L, U
 
+    def samples(make):
+        yield make(3, 3), make.plain([2, 2, 3], int32)
+
 
 class linalg_lu_solve(Op, home="linalg", method=False):
     """The X of ``A @ X = B`` (``X @ A = B`` with ``left=False``; with ``adjoint`` the conjugate transpose of A instead),
@@ -198,6 +210,9 @@ class linalg_lu_solve(Op, home="linalg", method=False):
         if not left:  # X A = B is A^H X^H = B^H
             return _adjoint(_solved(LU, pivots, _adjoint(B), not adjoint))
         return _solved(LU, pivots, B, adjoint)
+
+    def samples(make):
+        yield make.positive_definite(3, 3), make.plain([2, 2, 3], int32), make(3, 2)
 
 
 _adjoint = adjoint  # `adjoint` is an argument above
@@ -254,3 +269,6 @@ class lu_solve(Op):
 
     def eager(b, LU_data, LU_pivots):
         return ops.linalg_lu_solve(LU_data, LU_pivots, b)
+
+    def samples(make):
+        yield make(3, 2), make.positive_definite(3, 3), make.plain([2, 2, 3], int32)

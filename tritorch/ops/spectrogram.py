@@ -101,6 +101,10 @@ class stft(Op, has_out=False):
         out = spectrum.transpose(-2, -1)
         return out if return_complex else ops.view_as_real(out)
 
+    def samples(make):
+        yield make(16), 8, 4, {"return_complex": True}
+        yield make(2, 16), 4, {"center": False, "return_complex": True, "window": make(4)}
+
 
 def _check_stft(call, input, n_fft, hop, width, window):
     if not (input.is_floating_point() or input.is_complex()):
@@ -176,6 +180,9 @@ class istft(Op, has_out=False):
             )
             signal = ops.pad(signal, [0, end - total])
         return signal if input.ndim == 3 else signal.squeeze(0)
+
+    def samples(make):
+        yield make.complex(5, 5), 8, 4, {"window": make.plain([1] * 8)}
 
 
 def _check_istft(call, input, n_fft, hop, width, window, onesided, return_complex):
