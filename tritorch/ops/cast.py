@@ -110,6 +110,10 @@ class to(Op, function=False, has_out=False, opmath=False):
         moved = input if device is None else on(input, device, "to")
         return convert(moved, dtype, copy and moved is input, memory_format or preserve_format)
 
+    def samples(make):
+        yield make(3, 4), {"dtype": float64}
+        yield make(3, 4), {"dtype": int64}
+
 
 class transfer(Op, function=False, method=False, has_out=False, opmath=False, arithmetic=False):
     """The tensor on another device: from ``source`` to ``device``."""
@@ -128,10 +132,6 @@ def on(input, device, name):
     """``input`` on ``device`` (or what names one): itself, if it is there."""
     device = available(Device(device), name)
     return input if input.device is device else ops.transfer(input, device, input.device)
-
-    def samples(make):
-        yield make(3, 4), {"dtype": float64}
-        yield make(3, 4), {"dtype": int64}
 
 
 class type_as(Op, function=False, has_out=False):
