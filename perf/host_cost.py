@@ -25,7 +25,9 @@ def import_times(rounds=7):
     script = "import time; t = time.perf_counter(); import {}; print(1000 * (time.perf_counter() - t))"
     for _ in range(rounds):
         for name, taken in import_of.items():
-            done = subprocess.run([sys.executable, "-c", script.format(name)], capture_output=True, text=True, check=True)
+            done = subprocess.run(
+                [sys.executable, "-c", script.format(name)], capture_output=True, text=True, check=True
+            )
             taken.append(float(done.stdout))
     return {name: sorted(taken)[rounds // 2] for name, taken in import_of.items()}
 

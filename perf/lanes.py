@@ -11,7 +11,6 @@ from . import cases
 TARGET = 0.02  # seconds that one sample lasts
 
 
-
 def serve(lane, threads):
     """Answers requests on standard input: ``[table, case]`` -> seconds a call, one JSON line each."""
     lib = None

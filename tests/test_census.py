@@ -7,7 +7,11 @@ import pytest
 import tritorch
 
 NAMES = [line for line in Path(__file__).with_name("census.txt").read_text().splitlines() if not line.startswith("#")]
-OWNERS = {"Tensor": tritorch.ones(2, 2, dtype=tritorch.complex64), "Module": tritorch.nn.Module(), "Optimizer": tritorch.optim.Optimizer}
+OWNERS = {
+    "Tensor": tritorch.ones(2, 2, dtype=tritorch.complex64),
+    "Module": tritorch.nn.Module(),
+    "Optimizer": tritorch.optim.Optimizer,
+}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -123,8 +123,6 @@ def edges(module: str) -> set[str]:
     return {target for target in loads if target and target != module}
 
 
-
-
 def where(module: str, item: Import) -> str:
     return f"{modules()[module].relative_to(ROOT)}:{item.line}"
 

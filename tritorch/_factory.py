@@ -247,7 +247,9 @@ def as_tensor(data, dtype=None, device=None):
 def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
     """:func:`as_tensor` with NumPy's ``copy`` and a ``requires_grad`` flag."""
     made = as_tensor(obj, dtype, device)
-    shares = isinstance(obj, (Tensor, np.ndarray)) and np.shares_memory(made._array, np.asarray(getattr(obj, "_array", obj)))
+    shares = isinstance(obj, (Tensor, np.ndarray)) and np.shares_memory(
+        made._array, np.asarray(getattr(obj, "_array", obj))
+    )
     if copy and shares:
         made = made.clone()
     if copy is False and not shares:
@@ -290,7 +292,9 @@ def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False):
     kind = as_dtype(dtype, "frombuffer")
     size = memoryview(buffer).nbytes
     if size == 0 or offset >= size:
-        raise ValueError(f"both buffer length ({size}) and count ({count}) must not be 0, and offset ({offset}) below it")
+        raise ValueError(
+            f"both buffer length ({size}) and count ({count}) must not be 0, and offset ({offset}) below it"
+        )
     if count < 0 and (size - offset) % kind.itemsize:
         raise ValueError(
             f"buffer length ({size - offset} bytes) after offset ({offset} bytes) must be a multiple of "

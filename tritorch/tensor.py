@@ -37,7 +37,11 @@ class Tensor(_C.TensorBase):
 
     def __new__(cls, *data, device=None, requires_grad=False):
         kind = get_default_dtype().np
-        if len(data) == 1 and isinstance(data[0], (list, tuple, np.ndarray, _C.TensorBase)) and not isinstance(data[0], Size):
+        if (
+            len(data) == 1
+            and isinstance(data[0], (list, tuple, np.ndarray, _C.TensorBase))
+            and not isinstance(data[0], Size)
+        ):
             values = data[0]
             array = values._array if isinstance(values, _C.TensorBase) else np.array(values, dtype=kind)
             if array.dtype != kind:
@@ -100,7 +104,9 @@ class Tensor(_C.TensorBase):
     def stride(self, dim=None):
         """Steps between neighbours along each dimension, or along ``dim``, in elements."""
         array = self._array
-        strides = contiguous_strides(array.shape) if array.size == 0 else tuple(s // array.itemsize for s in array.strides)
+        strides = (
+            contiguous_strides(array.shape) if array.size == 0 else tuple(s // array.itemsize for s in array.strides)
+        )
         return strides if dim is None else strides[wrap_dim(dim, self.ndim)]
 
     def storage_offset(self):
@@ -182,7 +188,9 @@ class Tensor(_C.TensorBase):
     def grad(self, value):
         if value is not None:
             if not isinstance(value, Tensor):
-                raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
+                raise TypeError(
+                    f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
+                )
             if value is self:
                 raise RuntimeError("can't assign Tensor as its own grad")
             if value.shape != self.shape:

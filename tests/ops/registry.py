@@ -7,7 +7,7 @@ import pytest
 
 import tritorch as torch
 from tritorch.ops._op import REGISTRY
-from tritorch.ops._samples import Sample, is_public, lay_out, samples_of
+from tritorch.ops._samples import Sample, is_public, lay_out
 
 PUBLIC = {name: op for name, op in REGISTRY.items() if is_public(op)}
 DTYPES = (

@@ -3,21 +3,16 @@
 The oracle is the operator itself on plain contiguous float32 tensors, which conformance holds against torch's results.
 """
 
-import numpy as np
 import pytest
 from registry import (
     DTYPES,
     PUBLIC,
     REFUSALS,
     UNINITIALISED,
-    array,
     assert_same,
     every_operator,
-    from_array,
     mapped,
-    only_inplace,
     outcome,
-    relaid,
     run,
 )
 
@@ -44,7 +39,14 @@ OF_MEMORY = {  # their result is about the memory itself: with another layout it
     "as_strided", "as_strided_", "as_strided_copy", "as_strided_scatter", "strided_window", "dim_order", "view",
     "view_as", "view_copy", "view_as_complex", "view_as_complex_copy", "resize_as_",
 }  # fmt: skip
-WRITERS = {"rrelu_", "zero_", "setitem", "apply_", "map_", "map2_"}  # they have no form that leaves their input as it was
+WRITERS = {
+    "rrelu_",
+    "zero_",
+    "setitem",
+    "apply_",
+    "map_",
+    "map2_",
+}  # they have no form that leaves their input as it was
 
 
 @every_operator

@@ -31,11 +31,18 @@ NAN, INF = float("nan"), float("inf")
         (lambda: FLOATS & FLOATS, NotImplementedError, "\"bitwise_and_cpu\" not implemented for 'Float'"),
         (lambda: ~FLOATS, TypeError, "only implemented on integer and Boolean-type tensors"),
         (lambda: FLOATS << 1, NotImplementedError, "\"lshift_cpu\" not implemented for 'Float'"),
-        (lambda: tt.maximum(FLOATS, 1), TypeError,  # pyright: ignore[reportArgumentType]
-         r"maximum\(\): argument 'other' \(position 2\) must be Tensor, not int"),
+        (
+            lambda: tt.maximum(FLOATS, 1),
+            TypeError,  # pyright: ignore[reportArgumentType]
+            r"maximum\(\): argument 'other' \(position 2\) must be Tensor, not int",
+        ),
         (lambda: tt.pow(2, 3), TypeError, "invalid combination of arguments - got .int, int."),
         (lambda: tt.clamp(FLOATS), RuntimeError, "At least one of 'min' or 'max' must not be None"),
-        (lambda: tt.where(FLOATS, 1, 2), RuntimeError, "condition to be a boolean tensor, but got a tensor with dtype Float"),
+        (
+            lambda: tt.where(FLOATS, 1, 2),
+            RuntimeError,
+            "condition to be a boolean tensor, but got a tensor with dtype Float",
+        ),
         (lambda: tt.lerp(FLOATS, INTS, 0.5), RuntimeError, "expected dtype float for `end` but got dtype long int"),
         (lambda: tt.isclose(FLOATS, FLOATS.double()), RuntimeError, "Float did not match Double"),
         (lambda: tt.addcdiv(INTS, INTS, INTS), RuntimeError, "Integer division with addcdiv is no longer supported"),

@@ -67,7 +67,9 @@ def init_process_group(backend="gloo", init_method=None, timeout=None, world_siz
         raise ValueError("trying to initialize the default process group twice!")
     size = int(os.environ.get("WORLD_SIZE", 1)) if world_size == -1 else int(world_size)
     if size != 1:
-        raise RuntimeError(f"init_process_group: expected a world of 1 process, got {size}: tritorch has no network yet")
+        raise RuntimeError(
+            f"init_process_group: expected a world of 1 process, got {size}: tritorch has no network yet"
+        )
     group.backend = backend or "gloo"
 
 
@@ -189,5 +191,3 @@ def broadcast_object_list(object_list, src=0, group=None, device=None):
     """Sends the objects of process ``src`` to all."""
     _check()
     _check_rank(src)
-
-

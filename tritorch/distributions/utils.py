@@ -34,7 +34,9 @@ def broadcast_all(*values: Any) -> tuple:
     if not all(isinstance(v, (tt.Tensor, Number)) for v in values):
         raise ValueError("Input arguments must all be instances of Number or Tensor.")
     first = next((v for v in values if isinstance(v, tt.Tensor)), None)
-    kind: dict[str, Any] = {"dtype": get_default_dtype()} if first is None else {"dtype": first.dtype, "device": first.device}
+    kind: dict[str, Any] = (
+        {"dtype": get_default_dtype()} if first is None else {"dtype": first.dtype, "device": first.device}
+    )
     return tuple(tt.broadcast_tensors(*[v if isinstance(v, tt.Tensor) else tt.tensor(v, **kind) for v in values]))
 
 
