@@ -91,8 +91,6 @@ def number(x):
 
 def tensor_list(op, position, name, xs):
     """``xs`` as a list, each checked to be a tensor."""
-    if isinstance(xs, TensorBase):
-        xs = xs.unbind(0) if xs.ndim else [xs]
     if not isinstance(xs, (list, tuple)):
         raise argument_type(op.short, name, position + 1, "tuple of Tensors", xs)
     for i, x in enumerate(xs):

@@ -47,6 +47,8 @@ def _reflected(input, tau, x, inverse=False):
     """The product of all reflections, or its inverse, times ``x``."""
     vectors = input.tril(-1) + ops.eye(*input.shape[-2:], dtype=input.dtype)
     count = tau.shape[-1]
+    if not count:  # nothing is turned, but the gradients of both arguments are zeros
+        return x + (vectors.narrow(-1, 0, 0) * tau.unsqueeze(-2)) @ adjoint(vectors.narrow(-1, 0, 0)) @ x
     for i in range(count) if inverse else reversed(range(count)):
         v, scale = vectors.narrow(-1, i, 1), tau.narrow(-1, i, 1).unsqueeze(-1)
         x = x - (v * (conj(scale) if inverse else scale)) @ (adjoint(v) @ x)

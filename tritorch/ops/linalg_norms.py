@@ -225,21 +225,23 @@ class linalg_pinv(Op, home="linalg", method=False):
         check_floating("linalg.pinv", A)
         check_matrix("linalg.pinv", A)
         rtol = rcond if rtol is None else rtol
+        read = A.detach()
         if hermitian:  # the lower triangle alone is read
-            mean = (A + adjoint(A)) * 0.5  # and the gradient is Hermitian
-            A = mean + (A.tril() + adjoint(A.tril(-1)) - mean).detach()
-        values = ops.linalg_svdvals(A.detach())
+            read = read.tril() + adjoint(read.tril(-1))
+        values = ops.linalg_svdvals(read)
         if not A.numel():
             return A.transpose(-2, -1) + 0
-        return ops.pseudo_inverse(A, _tolerance(values, A.shape, atol, rtol))
+        return ops.pseudo_inverse(A, _tolerance(values, A.shape, atol, rtol), hermitian)
 
     samples = matrices
 
 
 class pseudo_inverse(Op, function=False, method=False, has_out=False):
-    """The pseudo-inverse with singular values up to ``cutoff`` taken as zero."""
+    """The pseudo-inverse with singular values up to ``cutoff`` taken as zero; of the lower triangle if ``hermitian``."""
 
-    def cpu(A, cutoff):
+    def cpu(A, cutoff, hermitian: bool):
+        if hermitian:
+            A = np.tril(A) + np.tril(A, -1).conj().swapaxes(-2, -1)
         u, s, vh = np.linalg.svd(A, full_matrices=False)
         kept = s > np.asarray(cutoff)[..., None]
         inverse = np.where(kept, 1 / np.where(kept, s, 1), 0)

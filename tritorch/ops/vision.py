@@ -247,12 +247,11 @@ def _reflected(x, low, high):
 
 
 def _inside(x, n, mode, align_corners):
-    if mode == "border":
-        return x.clamp(0, n - 1)
+    if mode == "zeros":
+        return x
     if mode == "reflection":
         x = _reflected(x, 0, 2 * (n - 1)) if align_corners else _reflected(x, -1, 2 * n - 1)
-        return x.clamp(0, n - 1)
-    return x
+    return x.masked_fill(x.isnan(), 0).clamp(0, n - 1)  # NaN is nowhere, and taken for the first pixel
 
 
 def _gather(input, index, valid):
