@@ -8,7 +8,6 @@ real and one for the imaginary parts), nest the brackets, append what else there
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -18,13 +17,15 @@ import numpy as np
 from . import dtypes
 
 
-@dataclasses.dataclass
 class _Options:
-    precision: int = 4
-    threshold: float = 1000
-    edgeitems: int = 3
-    linewidth: int = 80
-    sci_mode: bool | None = None
+    __slots__ = ("edgeitems", "linewidth", "precision", "sci_mode", "threshold")
+
+    def __init__(self) -> None:
+        self.precision = 4
+        self.threshold: float = 1000
+        self.edgeitems = 3
+        self.linewidth = 80
+        self.sci_mode: bool | None = None
 
 
 _options = _Options()
@@ -70,7 +71,8 @@ def set_printoptions(
 
 def get_printoptions() -> dict[str, Any]:
     """The print options, as the keywords of :func:`set_printoptions`."""
-    return dataclasses.asdict(_options)
+    names = ("precision", "threshold", "edgeitems", "linewidth", "sci_mode")
+    return {name: getattr(_options, name) for name in names}
 
 
 @contextlib.contextmanager

@@ -8,7 +8,6 @@ random combination of rows and columns stands for all: v (J u) against (v J) u.
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -213,21 +212,24 @@ class _Undefined(Function):
         return None
 
 
-@dataclass
 class _Check:
     """One comparison: the function, its arguments, the tolerances."""
 
-    func: Callable[..., Any]
-    arguments: tuple
-    eps: float
-    atol: float
-    rtol: float
-    nondet_tol: float
-    check_dtypes: bool
-    fast: bool
-
-    def __post_init__(self) -> None:
-        self.inputs: list[Tensor] = [x for x in self.arguments if _is_checked(x)]
+    def __init__(
+        self,
+        func: Callable[..., Any],
+        arguments: tuple,
+        eps: float,
+        atol: float,
+        rtol: float,
+        nondet_tol: float,
+        check_dtypes: bool,
+        fast: bool,
+    ) -> None:
+        self.func, self.arguments = func, arguments
+        self.eps, self.atol, self.rtol, self.nondet_tol = eps, atol, rtol, nondet_tol
+        self.check_dtypes, self.fast = check_dtypes, fast
+        self.inputs: list[Tensor] = [x for x in arguments if _is_checked(x)]
         self.random = np.random.default_rng(0)
 
     def run(self) -> None:

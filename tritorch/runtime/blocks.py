@@ -4,8 +4,9 @@ Note [Blocks]: a formula of several NumPy passes over a large array reads memory
 fits the cache it reads memory once. NumPy releases the GIL inside its loops, so that blocks run in threads.
 """
 
+import importlib
 import os
-from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ LARGE = 1 << 20  # bytes of a result from which cutting it up pays
 BLOCK = 1 << 18  # bytes of one operand's block: some of them fit the second-level cache
 
 _threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-_pool: ThreadPoolExecutor | None = None
+_pool: Any = None  # a ThreadPoolExecutor, once it is needed
 
 
 def get_num_threads() -> int:
@@ -51,7 +52,8 @@ def spread(task, pieces):
             task(piece)
         return
     if _pool is None:
-        _pool = ThreadPoolExecutor(_threads - 1, thread_name_prefix="tritorch-cpu")
+        futures = importlib.import_module("concurrent.futures")  # here: it brings logging, a tenth of our own import
+        _pool = futures.ThreadPoolExecutor(_threads - 1, thread_name_prefix="tritorch-cpu")
     pieces = iter(pieces)
 
     def work():
