@@ -68,11 +68,6 @@ class Tensor(_C.TensorBase):
     ndimension = dim
 
     @property
-    def is_cuda(self):
-        """Whether it lives on a GPU."""
-        return self.device.type == "cuda"
-
-    @property
     def is_cpu(self):
         """Whether it lives in host memory."""
         return self.device.type == "cpu"

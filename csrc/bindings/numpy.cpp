@@ -99,13 +99,15 @@ PyObject* set_device_array(PyObject*, PyObject* type) {
         PyErr_SetString(PyExc_TypeError, "set_device_array(cls): expected a subclass of np.ndarray");
         return nullptr;
     }
+    PyObject* before = device_array_type ? reinterpret_cast<PyObject*>(device_array_type) : Py_NewRef(Py_None);
     device_array_type = reinterpret_cast<PyTypeObject*>(Py_NewRef(type));
-    Py_RETURN_NONE;
+    return before;
 }
 
 PyMethodDef functions[] = {
     {"set_device_array", set_device_array, METH_O,
-     "set_device_array(cls)\n\nThe subclass of np.ndarray whose memory is on a device."},
+     "set_device_array(cls) -> the one before, or None\n\nThe subclass of np.ndarray whose memory is on a "
+     "device."},
     {"register_dtype", method(register_dtype), METH_FASTCALL,
      "register_dtype(np_dtype, dtype)\n\nArrays of `np_dtype` make tensors of `dtype`."},
     {"wrap", wrap, METH_O,
@@ -131,11 +133,6 @@ PyObject* dtype_of(PyObject* array) {
     if (!PyArray_DescrCheck(descr.get())) return no_dtype(descr.get());
     PyObject** slot = dtypes.at(reinterpret_cast<PyArray_Descr*>(descr.get())->type_num);
     return slot && *slot ? *slot : no_dtype(descr.get());
-}
-
-PyObject* device_of(PyObject* array) {
-    if (!is_device_array(array)) return Py_NewRef(types.cpu ? types.cpu : Py_None);
-    return PyObject_GetAttrString(array, "device");
 }
 
 PyObject* shape_of(PyObject* array) {

@@ -106,6 +106,11 @@ PyObject* get_device(PyObject* self, void*) {
     return array ? device_of(array) : or_none(Ref::share(types.cpu));
 }
 
+PyObject* get_is_cuda(PyObject* self, void*) {
+    PyObject* array = as_tensor(self)->array;
+    return PyBool_FromLong(array && is_device_array(array));
+}
+
 PyObject* get_is_leaf(PyObject* self, void*) {
     const autograd::Node* node = grad_fn_of(as_tensor(self));  // as in torch, brings a view up to date
     return !node && PyErr_Occurred() ? nullptr : PyBool_FromLong(!node);
@@ -161,6 +166,7 @@ PyGetSetDef attributes[] = {
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict},
     {"dtype", get_dtype, nullptr, "the tritorch.dtype of the elements"},
     {"device", get_device, nullptr, "the tritorch.device that holds the data"},
+    {"is_cuda", get_is_cuda, nullptr, "whether the data is on a cuda device"},
     {"shape", get_shape, nullptr, "the sizes, as tritorch.Size"},
     {"ndim", get_ndim, nullptr, "the number of dimensions"},
     {"requires_grad", get_requires_grad, set_requires_grad, "whether gradients flow to this tensor"},
