@@ -293,7 +293,7 @@ def test_a_stream_is_in_order_and_an_event_orders_two(add_one):
         _C.sim_seed(seed)
         first, second = _C.stream_new(0), _C.stream_new(0)
         order = []
-        mark = [kernel(lambda grid, parameters, i=i: order.append(i)) for i in range(6)]
+        mark = [kernel(lambda grid, parameters, i=i, order=order: order.append(i)) for i in range(6)]
         event = _C.event_new(0, 2)
         for i in (0, 1):
             launch(mark[i], stream=first)
