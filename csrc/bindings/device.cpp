@@ -42,14 +42,14 @@ PyObject* properties(PyObject*, PyObject* index) {
         const device::Properties& p = device::properties(int(which));
         return Py_BuildValue(
             "{s:s,s:s,s:n,s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:O}", "name",
-            p.name.c_str(), "uuid", p.uuid.c_str(), "total_memory", Py_ssize_t(p.total_memory), "major", p.major,
-            "minor", p.minor, "multi_processor_count", p.multiprocessors, "warp_size", p.warp_size,
+            p.name.c_str(), "uuid", p.uuid.c_str(), "total_memory", Py_ssize_t(p.total_memory), "major",
+            p.major, "minor", p.minor, "multi_processor_count", p.multiprocessors, "warp_size", p.warp_size,
             "max_threads_per_block", p.threads_per_block, "max_threads_per_multi_processor",
             p.threads_per_multiprocessor, "regs_per_multiprocessor", p.registers_per_multiprocessor,
             "shared_memory_per_block", p.shared_per_block, "shared_memory_per_multiprocessor",
             p.shared_per_multiprocessor, "shared_memory_per_block_optin", p.shared_optin, "L2_cache_size",
-            p.l2_bytes, "clock_rate", p.clock_khz, "memory_clock_rate", p.memory_clock_khz, "memory_bus_width",
-            p.memory_bus_bits, "is_integrated", p.integrated ? Py_True : Py_False);
+            p.l2_bytes, "clock_rate", p.clock_khz, "memory_clock_rate", p.memory_clock_khz,
+            "memory_bus_width", p.memory_bus_bits, "is_integrated", p.integrated ? Py_True : Py_False);
     });
 }
 
@@ -257,7 +257,8 @@ PyMethodDef functions[] = {
     {"event_record", event_record, METH_VARARGS, "event_record(device, event, stream)"},
     {"event_query", event_query, METH_O, "event_query(event) -> bool"},
     {"event_synchronize", event_synchronize, METH_O, "event_synchronize(event)"},
-    {"event_elapsed", method(event_elapsed), METH_FASTCALL, "event_elapsed(start, end) -> float\n\nMilliseconds."},
+    {"event_elapsed", method(event_elapsed), METH_FASTCALL,
+     "event_elapsed(start, end) -> float\n\nMilliseconds."},
     {nullptr}};
 
 int init(PyObject* module) { return PyModule_AddFunctions(module, functions); }

@@ -104,8 +104,8 @@ PyObject* device_view(PyObject*, PyObject* args) {
         return PyErr_Format(PyExc_ValueError, "device_view: the view reaches outside the memory");
     }
     char* data = owner->block.pointer ? reinterpret_cast<char*>(owner->block.pointer) + offset : nowhere;
-    PyObject* array = PyArray_NewFromDescr(device_array_type, descr, ndim, dims, strides, data, NPY_ARRAY_WRITEABLE,
-                                           nullptr);
+    PyObject* array = PyArray_NewFromDescr(device_array_type, descr, ndim, dims, strides, data,
+                                           NPY_ARRAY_WRITEABLE, nullptr);
     if (!array) return nullptr;
     if (PyArray_SetBaseObject(as_array(array), Py_NewRef(memory)) < 0) {
         Py_DECREF(array);
@@ -118,7 +118,8 @@ PyObject* python_memory_of(PyObject*, PyObject* array) {
     return Py_XNewRef(reinterpret_cast<PyObject*>(memory_of(array)));
 }
 
-// ---- copies ------------------------------------------------------------------------------------------------
+// ---- copies
+// ------------------------------------------------------------------------------------------------
 
 struct Copy {
     MemoryObject* memory = nullptr;
@@ -132,7 +133,8 @@ struct Copy {
     bool parse(PyObject* const* args, Py_ssize_t count, bool device_first, const char* usage) {
         PyObject* on_device = count == 4 ? args[device_first ? 0 : 1] : nullptr;
         PyObject* on_host = count == 4 ? args[device_first ? 1 : 0] : nullptr;
-        if (!on_device || !is_device_array(on_device) || !PyArray_Check(on_host) || is_device_array(on_host)) {
+        if (!on_device || !is_device_array(on_device) || !PyArray_Check(on_host) ||
+            is_device_array(on_host)) {
             PyErr_SetString(PyExc_TypeError, usage);
             return false;
         }
@@ -191,14 +193,16 @@ PyObject* copy_on_device(PyObject*, PyObject* args) {
     if (!memory || !memory_of(from) || !stream_from(handle, memory->device, &stream)) return nullptr;
     if (bytes < 0 || bytes > PyArray_NBYTES(as_array(to)) || bytes > PyArray_NBYTES(as_array(from)) ||
         !PyArray_ISONESEGMENT(as_array(to)) || !PyArray_ISONESEGMENT(as_array(from)))
-        return PyErr_Format(PyExc_ValueError,
-                            "copy_on_device(to, from, nbytes, stream=None): two contiguous arrays of at least "
-                            "so many bytes");
+        return PyErr_Format(
+            PyExc_ValueError,
+            "copy_on_device(to, from, nbytes, stream=None): two contiguous arrays of at least "
+            "so many bytes");
     return guarded_none([&] {
         if (!bytes) return;
         const device::DeviceGuard scope(memory->device);
         TRITORCH_CALL(cuMemcpyDtoDAsync, reinterpret_cast<CUdeviceptr>(PyArray_DATA(as_array(to))),
-                      reinterpret_cast<CUdeviceptr>(PyArray_DATA(as_array(from))), std::size_t(bytes), stream);
+                      reinterpret_cast<CUdeviceptr>(PyArray_DATA(as_array(from))), std::size_t(bytes),
+                      stream);
     });
 }
 
@@ -217,9 +221,10 @@ PyObject* memset_device(PyObject*, PyObject* args) {
     if (!memory || !stream_from(handle, memory->device, &stream)) return nullptr;
     const std::size_t bytes = std::size_t(PyArray_NBYTES(as_array(array)));
     if (!fits || bytes % width || !PyArray_ISONESEGMENT(as_array(array)))
-        return PyErr_Format(PyExc_ValueError,
-                            "memset_device(array, pattern, stream=None): a contiguous array, and a pattern of "
-                            "1, 2 or 4 bytes that fills it");
+        return PyErr_Format(
+            PyExc_ValueError,
+            "memset_device(array, pattern, stream=None): a contiguous array, and a pattern of "
+            "1, 2 or 4 bytes that fills it");
     return guarded_none([&] {
         if (!bytes) return;
         const device::DeviceGuard scope(memory->device);
@@ -235,16 +240,20 @@ PyMethodDef functions[] = {
     {"set_cuda_devices", set_cuda_devices, METH_O,
      "set_cuda_devices(devices)\n\nWhat `device` of a tensor on cuda device i is."},
     {"device_empty", method(device_empty), METH_FASTCALL,
-     "device_empty(shape, np_dtype, device, strides=None) -> DeviceArray\n\nOver fresh memory on the thread's "
+     "device_empty(shape, np_dtype, device, strides=None) -> DeviceArray\n\nOver fresh memory on the "
+     "thread's "
      "current stream; strides in bytes, not negative."},
     {"device_view", device_view, METH_VARARGS,
-     "device_view(memory, offset, shape, np_dtype, strides) -> DeviceArray\n\nBytes of a memory as an array."},
+     "device_view(memory, offset, shape, np_dtype, strides) -> DeviceArray\n\nBytes of a memory as an "
+     "array."},
     {"memory_of", python_memory_of, METH_O, "memory_of(array) -> Memory\n\nThe memory under a device array."},
     {"copy_to_device", method(copy_to_device), METH_FASTCALL,
-     "copy_to_device(device_array, host_array, stream, non_blocking)\n\nContiguous bytes; stream: a handle or "
+     "copy_to_device(device_array, host_array, stream, non_blocking)\n\nContiguous bytes; stream: a handle "
+     "or "
      "None. From pageable memory the bytes are taken before it returns."},
     {"copy_to_host", method(copy_to_host), METH_FASTCALL,
-     "copy_to_host(host_array, device_array, stream, non_blocking)\n\nInto pageable memory it returns when the "
+     "copy_to_host(host_array, device_array, stream, non_blocking)\n\nInto pageable memory it returns when "
+     "the "
      "bytes are there."},
     {"copy_on_device", copy_on_device, METH_VARARGS, "copy_on_device(to, from, nbytes, stream=None)"},
     {"memset_device", memset_device, METH_VARARGS,
@@ -265,7 +274,8 @@ MemoryObject* memory_of(PyObject* array) noexcept {
 PyObject* device_of(PyObject* array) {
     if (!is_device_array(array)) return Py_NewRef(types.cpu ? types.cpu : Py_None);
     const MemoryObject* memory = memory_under(array);
-    if (!memory) return PyObject_GetAttrString(array, "device");  // over memory of another kind: it says itself
+    if (!memory)
+        return PyObject_GetAttrString(array, "device");  // over memory of another kind: it says itself
     if (std::size_t(memory->device) < devices.size()) return Py_NewRef(devices[memory->device]);
     return PyErr_Format(PyExc_RuntimeError, "cuda:%d was not named to the extension", memory->device);
 }
@@ -283,12 +293,14 @@ PyObject* new_device_array(PyArray_Descr* descr, int ndim, const npy_intp* dims,
         if (dims[i] < 0 || (strides && strides[i] < 0)) fits = false;
         else if (dims[i] == 0) empty = true;
         else if (strides)
-            fits = fits && !__builtin_add_overflow(bytes, std::size_t(dims[i] - 1) * std::size_t(strides[i]), &bytes);
+            fits = fits &&
+                   !__builtin_add_overflow(bytes, std::size_t(dims[i] - 1) * std::size_t(strides[i]), &bytes);
         else fits = fits && !__builtin_mul_overflow(bytes, std::size_t(dims[i]), &bytes);
     }
     if (!fits || bytes > std::size_t(PY_SSIZE_T_MAX)) {
         Py_DECREF(descr);
-        return PyErr_Format(PyExc_ValueError, "device_empty: sizes and strides must not be negative or too large");
+        return PyErr_Format(PyExc_ValueError,
+                            "device_empty: sizes and strides must not be negative or too large");
     }
     if (empty) bytes = 0;
     PyObject* memory = new_memory(bytes, device, device::current_stream(device));
@@ -297,10 +309,9 @@ PyObject* new_device_array(PyArray_Descr* descr, int ndim, const npy_intp* dims,
         return nullptr;
     }
     const CUdeviceptr pointer = reinterpret_cast<MemoryObject*>(memory)->block.pointer;
-    PyObject* array =
-        PyArray_NewFromDescr(device_array_type, descr, ndim, const_cast<npy_intp*>(dims),
-                             const_cast<npy_intp*>(strides), pointer ? reinterpret_cast<char*>(pointer) : nowhere,
-                             NPY_ARRAY_WRITEABLE, nullptr);
+    PyObject* array = PyArray_NewFromDescr(
+        device_array_type, descr, ndim, const_cast<npy_intp*>(dims), const_cast<npy_intp*>(strides),
+        pointer ? reinterpret_cast<char*>(pointer) : nowhere, NPY_ARRAY_WRITEABLE, nullptr);
     if (!array || PyArray_SetBaseObject(as_array(array), memory) < 0) {
         if (!array) Py_DECREF(memory);
         Py_XDECREF(array);

@@ -1,4 +1,5 @@
-// Modules and launches; kernels that are Python callables on the simulated device, and that device's controls.
+// Modules and launches; kernels that are Python callables on the simulated device, and that device's
+// controls.
 #include "../device/sim/sim.h"
 #include "device.h"
 #include "tensor.h"
@@ -16,7 +17,8 @@ namespace sim = device::sim;
 std::vector<PyObject*> kernels;  // by number: owned, for the life of the process
 Ref last_error;                  // what a kernel raised, for the error of whoever waits next
 
-// ---- kernels written in Python -----------------------------------------------------------------------------
+// ---- kernels written in Python
+// -----------------------------------------------------------------------------
 
 CUresult run_kernel(const sim::Launch& launch) {
     const WithGil python;
@@ -50,7 +52,8 @@ PyObject* register_kernel(PyObject*, PyObject* args) {
     PyObject *callable, *sizes_object = nullptr;
     if (!PyArg_ParseTuple(args, "O|O:sim_register", &callable, &sizes_object)) return nullptr;
     if (!PyCallable_Check(callable))
-        return PyErr_Format(PyExc_TypeError, "sim_register(callable, sizes=()): a callable(grid, parameters)");
+        return PyErr_Format(PyExc_TypeError,
+                            "sim_register(callable, sizes=()): a callable(grid, parameters)");
     std::vector<std::size_t> sizes;
     if (sizes_object) {
         const Ref items = Ref::steal(PySequence_Fast(sizes_object, "sim_register: sizes"));
@@ -66,7 +69,8 @@ PyObject* register_kernel(PyObject*, PyObject* args) {
     return PyLong_FromLong(number);
 }
 
-// ---- modules and launches ----------------------------------------------------------------------------------
+// ---- modules and launches
+// ----------------------------------------------------------------------------------
 
 PyObject* module_load(PyObject*, PyObject* args) {
     Py_buffer image;
@@ -141,8 +145,8 @@ PyObject* launch(PyObject*, PyObject* args) {
             const CUlaunchConfig config = {grid[0],  grid[1], grid[2], block[0], block[1],
                                            block[2], shared,  stream,  nullptr,  0};
             std::size_t bytes = std::size_t(parameters.len);
-            void* extra[] = {device::LAUNCH_BUFFER_POINTER, parameters.buf, device::LAUNCH_BUFFER_SIZE, &bytes,
-                             nullptr};
+            void* extra[] = {device::LAUNCH_BUFFER_POINTER, parameters.buf, device::LAUNCH_BUFFER_SIZE,
+                             &bytes, nullptr};
             TRITORCH_CALL(cuLaunchKernelEx, &config, function, nullptr, extra);
             after_launch();
         });
@@ -151,7 +155,8 @@ PyObject* launch(PyObject*, PyObject* args) {
     return result;
 }
 
-// ---- controls of the simulated device ----------------------------------------------------------------------
+// ---- controls of the simulated device
+// ----------------------------------------------------------------------
 
 PyObject* set_seed(PyObject*, PyObject* value) {
     const unsigned long long seed = PyLong_AsUnsignedLongLongMask(value);
@@ -223,10 +228,12 @@ PyMethodDef functions[] = {
     {"function_attribute", function_attribute, METH_VARARGS,
      "function_attribute(function, attribute, value=None) -> int\n\nReads one, or sets it."},
     {"launch", launch, METH_VARARGS,
-     "launch(function, grid, block, shared, device, stream, parameters)\n\ngrid, block: three numbers; stream: "
+     "launch(function, grid, block, shared, device, stream, parameters)\n\ngrid, block: three numbers; "
+     "stream: "
      "a handle or None; parameters: packed bytes, each aligned to its size."},
     {"sim_register", register_kernel, METH_VARARGS,
-     "sim_register(callable, sizes=()) -> int\n\nA kernel of the simulated device: callable(grid, parameters) "
+     "sim_register(callable, sizes=()) -> int\n\nA kernel of the simulated device: callable(grid, "
+     "parameters) "
      "runs it. sizes: bytes of each parameter, for launches by pointers."},
     {"sim_seed", set_seed, METH_O,
      "sim_seed(seed)\n\nThe order of what streams do at once; 0 is the order of enqueuing."},
@@ -234,7 +241,8 @@ PyMethodDef functions[] = {
     {"sim_fail", fail_nth, METH_VARARGS,
      "sim_fail(kind, n)\n\nThe n-th call from now on fails: 'malloc', 'free', 'copy', 'launch', 'event', "
      "'stream', 'module', 'host', 'graph', or 'kernel' (when it runs). n = 0: none."},
-    {"sim_report", report, METH_NOARGS, "sim_report() -> [(kind, text)]\n\nWhat was found since the last call."},
+    {"sim_report", report, METH_NOARGS,
+     "sim_report() -> [(kind, text)]\n\nWhat was found since the last call."},
     {"sim_step", step, METH_NOARGS, "sim_step()\n\nRuns some tasks, as polling does."},
     {"sim_drain", drain, METH_NOARGS, "sim_drain()\n\nRuns all tasks; reports no failure."},
     {"sim_pending", pending, METH_NOARGS, "sim_pending() -> int\n\nTasks that have not run."},

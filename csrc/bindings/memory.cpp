@@ -56,11 +56,10 @@ PyObject* get_ptr(PyObject* self, void*) {
 PyObject* get_nbytes(PyObject* self, void*) { return PyLong_FromSize_t(as_memory(self)->block.bytes); }
 PyObject* get_stream(PyObject* self, void*) { return handle_object(as_memory(self)->stream); }
 
-PyGetSetDef attributes[] = {
-    {"ptr", get_ptr, nullptr, "the device address; 0 for no bytes"},
-    {"nbytes", get_nbytes, nullptr, "as asked for"},
-    {"stream", get_stream, nullptr, "the stream that it was allocated on"},
-    {nullptr}};
+PyGetSetDef attributes[] = {{"ptr", get_ptr, nullptr, "the device address; 0 for no bytes"},
+                            {"nbytes", get_nbytes, nullptr, "as asked for"},
+                            {"stream", get_stream, nullptr, "the stream that it was allocated on"},
+                            {nullptr}};
 PyMemberDef members[] = {{"device", T_INT, offsetof(MemoryObject, device), READONLY, "the device's index"},
                          {nullptr}};
 PyMethodDef methods[] = {{"record_stream", record_stream, METH_O,

@@ -99,7 +99,8 @@ PyObject* set_device_array(PyObject*, PyObject* type) {
         PyErr_SetString(PyExc_TypeError, "set_device_array(cls): expected a subclass of np.ndarray");
         return nullptr;
     }
-    PyObject* before = device_array_type ? reinterpret_cast<PyObject*>(device_array_type) : Py_NewRef(Py_None);
+    PyObject* before =
+        device_array_type ? reinterpret_cast<PyObject*>(device_array_type) : Py_NewRef(Py_None);
     device_array_type = reinterpret_cast<PyTypeObject*>(Py_NewRef(type));
     return before;
 }

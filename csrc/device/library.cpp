@@ -20,7 +20,8 @@ std::string fill_from_library(Table& table) {
     void* library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
     if (!library) {
         const char* why = dlerror();
-        return std::string("found no NVIDIA driver on your system: ") + (why ? why : "libcuda.so.1 did not load");
+        return std::string("found no NVIDIA driver on your system: ") +
+               (why ? why : "libcuda.so.1 did not load");
     }
     using GetVersion = CUresult (*)(int*);
     const auto get_version = reinterpret_cast<GetVersion>(dlsym(library, "cuDriverGetVersion"));
@@ -30,7 +31,7 @@ std::string fill_from_library(Table& table) {
         return "the NVIDIA driver on your system is too old (it supports CUDA " + version_text(version) +
                ", tritorch needs " + version_text(oldest) + ")";
     const char* missing = nullptr;
-#define LOOK_UP(field, name, parameters)                                    \
+#define LOOK_UP(field, name, parameters)                                         \
     table.field = reinterpret_cast<decltype(table.field)>(dlsym(library, name)); \
     if (!table.field && !missing) missing = name;
     TRITORCH_DRIVER(LOOK_UP)

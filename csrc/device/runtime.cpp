@@ -136,7 +136,8 @@ thread_local std::array<CUstream, most_devices> thread_streams{};
 
 void expect_device(int device) {
     if (device < 0 || device >= world().count)
-        throw DriverError("cuDeviceGet", INVALID_DEVICE, "CUDA_ERROR_INVALID_DEVICE", "invalid device ordinal");
+        throw DriverError("cuDeviceGet", INVALID_DEVICE, "CUDA_ERROR_INVALID_DEVICE",
+                          "invalid device ordinal");
 }
 
 }  // namespace
@@ -155,10 +156,12 @@ bool initialized() noexcept { return ready; }
 
 const Table& driver() {
     const World& all = world();
-    if (!all.why.empty()) [[unlikely]] throw Unavailable(all.why);
+    if (!all.why.empty()) [[unlikely]]
+        throw Unavailable(all.why);
     if (forked.load(std::memory_order_relaxed)) [[unlikely]]
         throw Unavailable(
-            "Cannot re-initialize CUDA in forked subprocess. To use CUDA with multiprocessing, you must use the "
+            "Cannot re-initialize CUDA in forked subprocess. To use CUDA with multiprocessing, you must use "
+            "the "
             "'spawn' start method");
     return all.table;
 }
@@ -188,7 +191,8 @@ void set_current_device(int device) {
 }
 
 void enter(int device) {
-    if (thread_context == device && !forked.load(std::memory_order_relaxed)) [[likely]] return;
+    if (thread_context == device && !forked.load(std::memory_order_relaxed)) [[likely]]
+        return;
     const Table& calls = driver();
     expect_device(device);
     World& all = world();
@@ -253,7 +257,8 @@ void synchronize(int device) {
     TRITORCH_CALL(cuCtxSynchronize);
 }
 
-// ---- owners ------------------------------------------------------------------------------------------------
+// ---- owners
+// ------------------------------------------------------------------------------------------------
 
 Event::~Event() {
     if (event_ && !forked) world().table.cuEventDestroy(event_);

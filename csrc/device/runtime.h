@@ -41,7 +41,8 @@ bool initialized() noexcept;
 
 [[noreturn]] void fail(CUresult code, const char* call);
 inline void check(CUresult code, const char* call) {
-    if (code != SUCCESS) [[unlikely]] fail(code, call);
+    if (code != SUCCESS) [[unlikely]]
+        fail(code, call);
 }
 // TRITORCH_CALL(cuMemFree, pointer): the call through the table, checked.
 #define TRITORCH_CALL(name, ...) \
@@ -84,7 +85,8 @@ int stream_priority(int device, CUstream stream) noexcept;  // of one from the p
 // Waits for all that was given to the device. May wait: hold no lock.
 void synchronize(int device);
 
-// ---- owners ------------------------------------------------------------------------------------------------
+// ---- owners
+// ------------------------------------------------------------------------------------------------
 
 class Event {
   public:
@@ -92,8 +94,7 @@ class Event {
         enter(device);
         TRITORCH_CALL(cuEventCreate, &event_, flags);
     }
-    Event(Event&& other) noexcept
-        : device_(other.device_), event_(std::exchange(other.event_, nullptr)) {}
+    Event(Event&& other) noexcept : device_(other.device_), event_(std::exchange(other.event_, nullptr)) {}
     Event& operator=(Event&& other) noexcept {
         std::swap(device_, other.device_);
         std::swap(event_, other.event_);
@@ -105,8 +106,8 @@ class Event {
     CUevent get() const noexcept { return event_; }
     void record(CUstream stream);
     bool passed() const;
-    void synchronize() const;                 // may wait: hold no lock
-    void hold_back(CUstream stream) const;    // the stream's later work waits for it
+    void synchronize() const;               // may wait: hold no lock
+    void hold_back(CUstream stream) const;  // the stream's later work waits for it
     float elapsed_ms(const Event& end) const;
 
   private:

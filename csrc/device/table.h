@@ -99,73 +99,73 @@ inline void* const LAUNCH_BUFFER_POINTER = reinterpret_cast<void*>(1);
 inline void* const LAUNCH_BUFFER_SIZE = reinterpret_cast<void*>(2);
 
 // DO(field, name in the library, parameters)
-#define TRITORCH_DRIVER(DO)                                                                                   \
-    DO(cuInit, "cuInit", (unsigned flags))                                                                    \
-    DO(cuDriverGetVersion, "cuDriverGetVersion", (int* version))                                              \
-    DO(cuDeviceGetCount, "cuDeviceGetCount", (int* count))                                                    \
-    DO(cuDeviceGet, "cuDeviceGet", (CUdevice * device, int ordinal))                                          \
-    DO(cuDeviceGetName, "cuDeviceGetName", (char* name, int bytes, CUdevice device))                          \
-    DO(cuDeviceGetUuid, "cuDeviceGetUuid_v2", (void* uuid, CUdevice device))                                  \
-    DO(cuDeviceGetAttribute, "cuDeviceGetAttribute", (int* value, int attribute, CUdevice device))            \
-    DO(cuDeviceTotalMem, "cuDeviceTotalMem_v2", (std::size_t * bytes, CUdevice device))                       \
-    DO(cuDeviceCanAccessPeer, "cuDeviceCanAccessPeer", (int* can, CUdevice device, CUdevice peer))            \
-    DO(cuDevicePrimaryCtxRetain, "cuDevicePrimaryCtxRetain", (CUcontext * context, CUdevice device))          \
-    DO(cuCtxSetCurrent, "cuCtxSetCurrent", (CUcontext context))                                               \
-    DO(cuCtxGetCurrent, "cuCtxGetCurrent", (CUcontext * context))                                             \
-    DO(cuCtxSynchronize, "cuCtxSynchronize", ())                                                              \
-    DO(cuCtxGetStreamPriorityRange, "cuCtxGetStreamPriorityRange", (int* least, int* greatest))               \
-    DO(cuMemGetInfo, "cuMemGetInfo_v2", (std::size_t * free, std::size_t * total))                            \
-    DO(cuMemAlloc, "cuMemAlloc_v2", (CUdeviceptr * pointer, std::size_t bytes))                               \
-    DO(cuMemFree, "cuMemFree_v2", (CUdeviceptr pointer))                                                      \
-    DO(cuMemHostAlloc, "cuMemHostAlloc", (void** pointer, std::size_t bytes, unsigned flags))                 \
-    DO(cuMemFreeHost, "cuMemFreeHost", (void* pointer))                                                       \
-    DO(cuMemcpyHtoDAsync, "cuMemcpyHtoDAsync_v2",                                                             \
-       (CUdeviceptr to, const void* from, std::size_t bytes, CUstream stream))                                \
-    DO(cuMemcpyDtoHAsync, "cuMemcpyDtoHAsync_v2",                                                             \
-       (void* to, CUdeviceptr from, std::size_t bytes, CUstream stream))                                      \
-    DO(cuMemcpyDtoDAsync, "cuMemcpyDtoDAsync_v2",                                                             \
-       (CUdeviceptr to, CUdeviceptr from, std::size_t bytes, CUstream stream))                                \
-    DO(cuMemsetD8Async, "cuMemsetD8Async",                                                                    \
-       (CUdeviceptr to, unsigned char value, std::size_t count, CUstream stream))                             \
-    DO(cuMemsetD16Async, "cuMemsetD16Async",                                                                  \
-       (CUdeviceptr to, unsigned short value, std::size_t count, CUstream stream))                            \
-    DO(cuMemsetD32Async, "cuMemsetD32Async",                                                                  \
-       (CUdeviceptr to, unsigned value, std::size_t count, CUstream stream))                                  \
-    DO(cuStreamCreateWithPriority, "cuStreamCreateWithPriority",                                              \
-       (CUstream * stream, unsigned flags, int priority))                                                     \
-    DO(cuStreamDestroy, "cuStreamDestroy_v2", (CUstream stream))                                              \
-    DO(cuStreamQuery, "cuStreamQuery", (CUstream stream))                                                     \
-    DO(cuStreamSynchronize, "cuStreamSynchronize", (CUstream stream))                                         \
-    DO(cuStreamWaitEvent, "cuStreamWaitEvent", (CUstream stream, CUevent event, unsigned flags))              \
-    DO(cuStreamBeginCapture, "cuStreamBeginCapture_v2", (CUstream stream, int mode))                          \
-    DO(cuStreamEndCapture, "cuStreamEndCapture", (CUstream stream, CUgraph * graph))                          \
-    DO(cuStreamIsCapturing, "cuStreamIsCapturing", (CUstream stream, int* status))                            \
-    DO(cuThreadExchangeStreamCaptureMode, "cuThreadExchangeStreamCaptureMode", (int* mode))                   \
-    DO(cuGraphInstantiate, "cuGraphInstantiateWithFlags",                                                     \
-       (CUgraphExec * executable, CUgraph graph, unsigned long long flags))                                   \
-    DO(cuGraphLaunch, "cuGraphLaunch", (CUgraphExec executable, CUstream stream))                             \
-    DO(cuGraphDestroy, "cuGraphDestroy", (CUgraph graph))                                                     \
-    DO(cuGraphExecDestroy, "cuGraphExecDestroy", (CUgraphExec executable))                                    \
-    DO(cuGraphGetNodes, "cuGraphGetNodes", (CUgraph graph, void** nodes, std::size_t* count))                 \
-    DO(cuEventCreate, "cuEventCreate", (CUevent * event, unsigned flags))                                     \
-    DO(cuEventDestroy, "cuEventDestroy_v2", (CUevent event))                                                  \
-    DO(cuEventRecord, "cuEventRecord", (CUevent event, CUstream stream))                                      \
-    DO(cuEventQuery, "cuEventQuery", (CUevent event))                                                         \
-    DO(cuEventSynchronize, "cuEventSynchronize", (CUevent event))                                             \
-    DO(cuEventElapsedTime, "cuEventElapsedTime", (float* milliseconds, CUevent start, CUevent end))           \
-    DO(cuModuleLoadData, "cuModuleLoadData", (CUmodule * module, const void* image))                          \
-    DO(cuModuleUnload, "cuModuleUnload", (CUmodule module))                                                   \
-    DO(cuModuleGetFunction, "cuModuleGetFunction",                                                            \
-       (CUfunction * function, CUmodule module, const char* name))                                            \
-    DO(cuFuncSetAttribute, "cuFuncSetAttribute", (CUfunction function, int attribute, int value))             \
-    DO(cuFuncGetAttribute, "cuFuncGetAttribute", (int* value, int attribute, CUfunction function))            \
-    DO(cuLaunchKernelEx, "cuLaunchKernelEx",                                                                  \
-       (const CUlaunchConfig* config, CUfunction function, void** parameters, void** extra))                  \
-    DO(cuGetErrorName, "cuGetErrorName", (CUresult result, const char** text))                                \
-    DO(cuGetErrorString, "cuGetErrorString", (CUresult result, const char** text))                            \
-    DO(cuIpcGetMemHandle, "cuIpcGetMemHandle", (CUipcMemHandle * handle, CUdeviceptr pointer))                \
-    DO(cuIpcOpenMemHandle, "cuIpcOpenMemHandle_v2",                                                           \
-       (CUdeviceptr * pointer, CUipcMemHandle handle, unsigned flags))                                        \
+#define TRITORCH_DRIVER(DO)                                                                          \
+    DO(cuInit, "cuInit", (unsigned flags))                                                           \
+    DO(cuDriverGetVersion, "cuDriverGetVersion", (int* version))                                     \
+    DO(cuDeviceGetCount, "cuDeviceGetCount", (int* count))                                           \
+    DO(cuDeviceGet, "cuDeviceGet", (CUdevice * device, int ordinal))                                 \
+    DO(cuDeviceGetName, "cuDeviceGetName", (char* name, int bytes, CUdevice device))                 \
+    DO(cuDeviceGetUuid, "cuDeviceGetUuid_v2", (void* uuid, CUdevice device))                         \
+    DO(cuDeviceGetAttribute, "cuDeviceGetAttribute", (int* value, int attribute, CUdevice device))   \
+    DO(cuDeviceTotalMem, "cuDeviceTotalMem_v2", (std::size_t* bytes, CUdevice device))               \
+    DO(cuDeviceCanAccessPeer, "cuDeviceCanAccessPeer", (int* can, CUdevice device, CUdevice peer))   \
+    DO(cuDevicePrimaryCtxRetain, "cuDevicePrimaryCtxRetain", (CUcontext * context, CUdevice device)) \
+    DO(cuCtxSetCurrent, "cuCtxSetCurrent", (CUcontext context))                                      \
+    DO(cuCtxGetCurrent, "cuCtxGetCurrent", (CUcontext * context))                                    \
+    DO(cuCtxSynchronize, "cuCtxSynchronize", ())                                                     \
+    DO(cuCtxGetStreamPriorityRange, "cuCtxGetStreamPriorityRange", (int* least, int* greatest))      \
+    DO(cuMemGetInfo, "cuMemGetInfo_v2", (std::size_t* free, std::size_t* total))                     \
+    DO(cuMemAlloc, "cuMemAlloc_v2", (CUdeviceptr * pointer, std::size_t bytes))                      \
+    DO(cuMemFree, "cuMemFree_v2", (CUdeviceptr pointer))                                             \
+    DO(cuMemHostAlloc, "cuMemHostAlloc", (void** pointer, std::size_t bytes, unsigned flags))        \
+    DO(cuMemFreeHost, "cuMemFreeHost", (void* pointer))                                              \
+    DO(cuMemcpyHtoDAsync, "cuMemcpyHtoDAsync_v2",                                                    \
+       (CUdeviceptr to, const void* from, std::size_t bytes, CUstream stream))                       \
+    DO(cuMemcpyDtoHAsync, "cuMemcpyDtoHAsync_v2",                                                    \
+       (void* to, CUdeviceptr from, std::size_t bytes, CUstream stream))                             \
+    DO(cuMemcpyDtoDAsync, "cuMemcpyDtoDAsync_v2",                                                    \
+       (CUdeviceptr to, CUdeviceptr from, std::size_t bytes, CUstream stream))                       \
+    DO(cuMemsetD8Async, "cuMemsetD8Async",                                                           \
+       (CUdeviceptr to, unsigned char value, std::size_t count, CUstream stream))                    \
+    DO(cuMemsetD16Async, "cuMemsetD16Async",                                                         \
+       (CUdeviceptr to, unsigned short value, std::size_t count, CUstream stream))                   \
+    DO(cuMemsetD32Async, "cuMemsetD32Async",                                                         \
+       (CUdeviceptr to, unsigned value, std::size_t count, CUstream stream))                         \
+    DO(cuStreamCreateWithPriority, "cuStreamCreateWithPriority",                                     \
+       (CUstream * stream, unsigned flags, int priority))                                            \
+    DO(cuStreamDestroy, "cuStreamDestroy_v2", (CUstream stream))                                     \
+    DO(cuStreamQuery, "cuStreamQuery", (CUstream stream))                                            \
+    DO(cuStreamSynchronize, "cuStreamSynchronize", (CUstream stream))                                \
+    DO(cuStreamWaitEvent, "cuStreamWaitEvent", (CUstream stream, CUevent event, unsigned flags))     \
+    DO(cuStreamBeginCapture, "cuStreamBeginCapture_v2", (CUstream stream, int mode))                 \
+    DO(cuStreamEndCapture, "cuStreamEndCapture", (CUstream stream, CUgraph * graph))                 \
+    DO(cuStreamIsCapturing, "cuStreamIsCapturing", (CUstream stream, int* status))                   \
+    DO(cuThreadExchangeStreamCaptureMode, "cuThreadExchangeStreamCaptureMode", (int* mode))          \
+    DO(cuGraphInstantiate, "cuGraphInstantiateWithFlags",                                            \
+       (CUgraphExec * executable, CUgraph graph, unsigned long long flags))                          \
+    DO(cuGraphLaunch, "cuGraphLaunch", (CUgraphExec executable, CUstream stream))                    \
+    DO(cuGraphDestroy, "cuGraphDestroy", (CUgraph graph))                                            \
+    DO(cuGraphExecDestroy, "cuGraphExecDestroy", (CUgraphExec executable))                           \
+    DO(cuGraphGetNodes, "cuGraphGetNodes", (CUgraph graph, void** nodes, std::size_t* count))        \
+    DO(cuEventCreate, "cuEventCreate", (CUevent * event, unsigned flags))                            \
+    DO(cuEventDestroy, "cuEventDestroy_v2", (CUevent event))                                         \
+    DO(cuEventRecord, "cuEventRecord", (CUevent event, CUstream stream))                             \
+    DO(cuEventQuery, "cuEventQuery", (CUevent event))                                                \
+    DO(cuEventSynchronize, "cuEventSynchronize", (CUevent event))                                    \
+    DO(cuEventElapsedTime, "cuEventElapsedTime", (float* milliseconds, CUevent start, CUevent end))  \
+    DO(cuModuleLoadData, "cuModuleLoadData", (CUmodule * module, const void* image))                 \
+    DO(cuModuleUnload, "cuModuleUnload", (CUmodule module))                                          \
+    DO(cuModuleGetFunction, "cuModuleGetFunction",                                                   \
+       (CUfunction * function, CUmodule module, const char* name))                                   \
+    DO(cuFuncSetAttribute, "cuFuncSetAttribute", (CUfunction function, int attribute, int value))    \
+    DO(cuFuncGetAttribute, "cuFuncGetAttribute", (int* value, int attribute, CUfunction function))   \
+    DO(cuLaunchKernelEx, "cuLaunchKernelEx",                                                         \
+       (const CUlaunchConfig* config, CUfunction function, void** parameters, void** extra))         \
+    DO(cuGetErrorName, "cuGetErrorName", (CUresult result, const char** text))                       \
+    DO(cuGetErrorString, "cuGetErrorString", (CUresult result, const char** text))                   \
+    DO(cuIpcGetMemHandle, "cuIpcGetMemHandle", (CUipcMemHandle * handle, CUdeviceptr pointer))       \
+    DO(cuIpcOpenMemHandle, "cuIpcOpenMemHandle_v2",                                                  \
+       (CUdeviceptr * pointer, CUipcMemHandle handle, unsigned flags))                               \
     DO(cuIpcCloseMemHandle, "cuIpcCloseMemHandle", (CUdeviceptr pointer))
 
 struct Table {

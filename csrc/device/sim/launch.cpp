@@ -134,7 +134,9 @@ void fill_launch_calls(Table& t) {
     t.cuStreamEndCapture = [](CUstream, CUgraph*) -> CUresult { return NOT_SUPPORTED; };
     t.cuStreamIsCapturing = [](CUstream, int* status) { return *status = CAPTURE_NONE, 0; };
     t.cuThreadExchangeStreamCaptureMode = [](int*) { return 0; };
-    t.cuGraphInstantiate = [](CUgraphExec*, CUgraph, unsigned long long) -> CUresult { return NOT_SUPPORTED; };
+    t.cuGraphInstantiate = [](CUgraphExec*, CUgraph, unsigned long long) -> CUresult {
+        return NOT_SUPPORTED;
+    };
     t.cuGraphLaunch = [](CUgraphExec, CUstream) -> CUresult { return NOT_SUPPORTED; };
     t.cuGraphDestroy = [](CUgraph) -> CUresult { return INVALID_HANDLE; };
     t.cuGraphExecDestroy = [](CUgraphExec) -> CUresult { return INVALID_HANDLE; };

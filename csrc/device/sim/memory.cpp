@@ -10,9 +10,12 @@ namespace tritorch::device::sim {
 namespace {
 
 constexpr std::size_t page = 4096, granule = 512;
-constexpr std::size_t gap = std::size_t(64) << 10;  // of addresses between two segments, so that none is next to another
+constexpr std::size_t gap = std::size_t(64)
+                            << 10;  // of addresses between two segments, so that none is next to another
 
-std::size_t up(std::size_t bytes, std::size_t multiple) { return (bytes + multiple - 1) / multiple * multiple; }
+std::size_t up(std::size_t bytes, std::size_t multiple) {
+    return (bytes + multiple - 1) / multiple * multiple;
+}
 
 // The first address from `from` on where `bytes` are free, or 0.
 CUdeviceptr search(const World& all, const Device& device, CUdeviceptr from, std::size_t bytes) {
@@ -49,7 +52,8 @@ CUdeviceptr search(const World& all, const Device& device, CUdeviceptr from, std
 std::string reserve(World& all, int devices) {
     const std::size_t bytes = World::span * devices;
     void* space = mmap(nullptr, 2 * bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (space == MAP_FAILED || mprotect(static_cast<char*>(space) + bytes, bytes, PROT_READ | PROT_WRITE) != 0)
+    if (space == MAP_FAILED ||
+        mprotect(static_cast<char*>(space) + bytes, bytes, PROT_READ | PROT_WRITE) != 0)
         return "the simulated device could not reserve its address space";
     all.space = reinterpret_cast<CUdeviceptr>(space);
     all.delta = bytes;

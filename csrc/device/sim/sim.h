@@ -1,6 +1,6 @@
-// The simulated device: the driver's table over memory of this process, with a scheduler that carries tasks out
-// as late and in as contrary an order as streams and events allow. This header is what tests and bindings ask
-// of it; table.h is what the library does.
+// The simulated device: the driver's table over memory of this process, with a scheduler that carries tasks
+// out as late and in as contrary an order as streams and events allow. This header is what tests and bindings
+// ask of it; table.h is what the library does.
 //
 // Note [Simulated device]
 // - Device addresses lie in pages without access. What stands behind an address lies delta() bytes higher:
@@ -44,7 +44,8 @@ void set_hooks(const Hooks& hooks);
 // parameter, for launches that pass pointers to them.
 int register_kernel(std::vector<std::size_t> sizes);
 
-// ---- controls -----------------------------------------------------------------------------------------------
+// ---- controls
+// -----------------------------------------------------------------------------------------------
 
 void set_seed(std::uint64_t seed);
 // The size of every card from now on; what is allocated stays.

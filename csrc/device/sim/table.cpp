@@ -29,7 +29,8 @@ constexpr Text texts[] = {
     {NOT_FOUND, "CUDA_ERROR_NOT_FOUND", "named symbol not found"},
     {NOT_READY, "CUDA_ERROR_NOT_READY", "device not ready"},
     {ILLEGAL_ADDRESS, "CUDA_ERROR_ILLEGAL_ADDRESS", "an illegal memory access was encountered"},
-    {LAUNCH_OUT_OF_RESOURCES, "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES", "too many resources requested for launch"},
+    {LAUNCH_OUT_OF_RESOURCES, "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES",
+     "too many resources requested for launch"},
     {LAUNCH_FAILED, "CUDA_ERROR_LAUNCH_FAILED", "unspecified launch failure"},
     {NOT_SUPPORTED, "CUDA_ERROR_NOT_SUPPORTED", "operation not supported"},
     {STREAM_CAPTURE_UNSUPPORTED, "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED",
@@ -257,7 +258,8 @@ void fill_memory_calls(Table& t) {
     t.cuIpcCloseMemHandle = [](CUdeviceptr) -> CUresult { return NOT_SUPPORTED; };
 }
 
-// ---- controls -----------------------------------------------------------------------------------------------
+// ---- controls
+// -----------------------------------------------------------------------------------------------
 
 void set_hooks(const Hooks& hooks) { world().hooks = hooks; }
 
@@ -330,9 +332,13 @@ std::string fill_simulated(Table& t) {
         static_cast<char*>(uuid)[15] = char(device + 1);
         return 0;
     };
-    t.cuDeviceGetAttribute = [](int* value, int which, CUdevice) { return *value = sim::attribute(which), 0; };
+    t.cuDeviceGetAttribute = [](int* value, int which, CUdevice) {
+        return *value = sim::attribute(which), 0;
+    };
     t.cuDeviceTotalMem = [](std::size_t* bytes, CUdevice) { return *bytes = card_size(), 0; };
-    t.cuDeviceCanAccessPeer = [](int* can, CUdevice device, CUdevice peer) { return *can = device != peer, 0; };
+    t.cuDeviceCanAccessPeer = [](int* can, CUdevice device, CUdevice peer) {
+        return *can = device != peer, 0;
+    };
     t.cuDevicePrimaryCtxRetain = [](CUcontext* made, CUdevice device) {
         *made = reinterpret_cast<CUcontext>(&world().devices[device]);
         return 0;

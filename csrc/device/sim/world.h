@@ -141,7 +141,8 @@ inline void* behind(const World& all, CUdeviceptr pointer) {
     return reinterpret_cast<void*>(pointer + all.delta);
 }
 
-// ---- table.cpp ---------------------------------------------------------------------------------------------
+// ---- table.cpp
+// ---------------------------------------------------------------------------------------------
 
 // Whether this call of a kind is the one that was asked to fail.
 bool faulty(World& all, const char* kind);
