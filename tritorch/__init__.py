@@ -25,6 +25,7 @@ from .random import (
     seed,
     set_rng_state,
 )
+from .runtime import hooked as _hooked  # Triton finds its driver
 from .shape import *
 from .typed import *
 from .version import __version__

@@ -88,6 +88,7 @@ def compile_many(requests: Iterable[Request], *, store: Store | None = None, thr
         with _language():
             triton = load("triton")  # loaded once, here, rather than in every thread
             _check(triton)
+            load("tritorch.runtime.driver").be_active()
             with ThreadPoolExecutor(min(threads or os.cpu_count() or 1, len(missing))) as pool:
                 for key, cubin in zip(missing, pool.map(_built, missing.values()), strict=True):
                     store.put(key, cubin)
@@ -271,7 +272,7 @@ def _built(request: Request) -> Cubin:
         {n: _for_compiler(v) for n, v in request.constants.items()},
         aligned,
     )
-    with _Scratch():
+    with _Scratch(), load("tritorch.runtime.driver").compiling_for(request.arch):
         made = load("triton").compile(source, target=target, options=_options(kernel, request.options))
         image, facts = made.kernel, made.metadata
         usage = _usage(image, facts.name)

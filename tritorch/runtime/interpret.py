@@ -221,7 +221,7 @@ def launch(kernel, grid, arguments, constants):
         fn = kernel.rewrite()
         bound = {name: _converted(kind, value) for name, kind, value in arguments}
         bound.update(
-            {name: value if inspect.isfunction(value) else tl.constexpr(value) for name, value in constants.items()}
+            {name: x if x is None or inspect.isfunction(x) else tl.constexpr(x) for name, x in constants.items()}
         )
         sizes = (*grid, 1, 1)[:3]
         builder = interpreter.interpreter_builder
