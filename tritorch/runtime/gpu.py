@@ -1,35 +1,61 @@
-"""Whether there is a GPU, or a simulated one, and why not."""
+"""Which GPUs there are, or why there is none."""
 
-import os
-
+from .. import _C
 from .device import device
 
-__all__ = ["available", "count", "explain", "is_available"]
+__all__ = ["available", "count", "current", "explain", "index_of", "is_available", "is_real", "is_used"]
+
+_cuda = [device("cuda", i) for i in range(64)]
+_C.set_cuda_devices(_cuda)
+_used = False
 
 
 def explain():
-    """Why no GPU can be used, in one line; None if one can."""
-    if os.environ.get("TRITORCH_SIM") == "1":
-        return None
-    return "no GPU is supported yet: TRITORCH_SIM=1 gives a simulated one"
+    """Why no GPU can be used, in one line; None if one can, or a simulated one."""
+    return _C.device_explain()
 
 
 def is_available():
     """Whether there is a GPU to use."""
-    return explain() is None
+    return _C.device_explain() is None
+
+
+def is_real():
+    """Whether kernels run on a GPU; False on the simulated device."""
+    return _C.device_kind() != "simulated"
+
+
+def is_used():
+    """Whether a GPU has been used by this process."""
+    return _used
 
 
 def count():
     """How many GPUs can be used."""
-    return int(is_available())
+    return _C.device_count()
+
+
+def current(name):
+    """The current device of this thread, for what ``name`` does.
+
+    Raises:
+        RuntimeError: if there is none.
+    """
+    return available(device("cuda"), name)
+
+
+def index_of(place):
+    """The device that an index, a name or a device names; an index is one of cuda."""
+    return device("cuda", place) if place.__class__ is int else device(place)
 
 
 def available(place, name):
     """The device ``place``, with its index.
 
     Raises:
-        RuntimeError: if it is not there.
+        RuntimeError: if it is not there, saying why.
     """
+    global _used
     if place.type == "cpu":
         return place
     why = explain() if place.type == "cuda" else "tritorch runs on cpu and cuda"
@@ -37,4 +63,5 @@ def available(place, name):
         raise RuntimeError(f"{name}: expected a device that is available, got {place}: {why}")
     if place.index is not None and place.index >= count():
         raise RuntimeError(f"{name}: expected a device that is available, got {place}: there are {count()}")
-    return device("cuda", 0) if place.index is None else place
+    _used = True
+    return _cuda[_C.current_device()] if place.index is None else place
