@@ -1,6 +1,5 @@
 """GPUs: devices, streams, events, memory. With ``TRITORCH_SIM=1`` a simulated one takes their place."""
 
-from .. import random
 from ..errors import OutOfMemoryError
 from . import amp
 from .devices import (
@@ -21,5 +20,15 @@ from .devices import (
     set_device,
     synchronize,
 )
+from .memory import (
+    empty_cache,
+    max_memory_allocated,
+    max_memory_reserved,
+    memory_allocated,
+    memory_reserved,
+    reset_peak_memory_stats,
+)
+from .random import manual_seed, manual_seed_all
 from .streams import Event, Stream, StreamContext, current_stream, default_stream, set_stream, stream
 
+default_generators = ()

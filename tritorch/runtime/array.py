@@ -8,9 +8,8 @@ computes its views (slices, transposes, strides) without looking at the memory; 
 import numpy as np
 
 from .. import _C
-from .device import device as cuda
 
-__all__ = ["DeviceArray", "download", "empty", "is_real", "on_device", "result_like", "root_of", "upload"]
+__all__ = ["DeviceArray", "download", "empty", "result_like", "root_of", "upload"]
 
 
 def _refuse(name):
@@ -45,11 +44,6 @@ class DeviceArray(np.ndarray):
         index = index if isinstance(index, tuple) else (index,)
         return super().__getitem__(index if Ellipsis in index else (*index, Ellipsis))
 
-    @property
-    def device(self):
-        """The device that holds the memory."""
-        return cuda_device(0)
-
     def __setitem__(self, index, value):
         raise TypeError("expected an array in host memory, got one on a device")
 
@@ -73,23 +67,9 @@ _WINDOWS = frozenset((
 ))  # fmt: skip
 
 
-def cuda_device(index):
-    """The device of that index."""
-    return cuda("cuda", index)
-
-
-def is_real():
-    """Whether the device is a GPU, not a simulation."""
-    return False
-
-
 def empty(shape, dtype):
-    """An uninitialised array on the current device."""
-    dtype = np.dtype(dtype)
-    count = int(np.prod(shape, dtype=np.int64))
-    memory = np.empty(count * dtype.itemsize + 512, np.uint8)
-    start = -memory.__array_interface__["data"][0] % 512
-    return np.ndarray.__new__(DeviceArray, shape, dtype, memory, start)
+    """An uninitialised array on the current device, in memory of the current stream."""
+    return _C.device_empty(shape, dtype, _C.current_device())
 
 
 def result_like(operands, shape, dtype):
@@ -103,26 +83,21 @@ def result_like(operands, shape, dtype):
 
 def root_of(x):
     """The owner of the memory that ``x`` is a window on."""
-    while isinstance(x, np.ndarray) and x.base is not None:
-        x = x.base
-    return x
+    return _C.memory_of(x)
 
 
 def upload(source):
-    """A copy of a host array on the current device, contiguous."""
+    """A copy of a contiguous host array on the current device, in the order of the current stream."""
     out = empty(source.shape, source.dtype)
-    out.view(np.ndarray)[...] = source
+    _C.copy_to_device(out, source, None, False)
     return out
 
 
 def download(source):
-    """A copy of a contiguous device array in host memory. Waits for the device."""
-    return np.array(source.view(np.ndarray))
-
-
-def on_device(x):
-    """Whether ``x`` is an array on a device."""
-    return x.__class__ is DeviceArray
+    """A copy of a contiguous device array in host memory. Waits for the current stream."""
+    out = np.empty(source.shape, source.dtype)
+    _C.copy_to_host(out, source, None, False)
+    return out
 
 
 _C.set_device_array(DeviceArray)

@@ -19,6 +19,8 @@ import triton
 import triton.language as tl
 from triton.runtime import interpreter, jit
 
+from .. import _C
+
 __all__ = ["InterpretedFunction", "LaunchError", "Memory", "launch", "memory", "unpatched"]
 
 POISON = {"f": np.nan, "i": -0x5A5A5A5B, "u": 0xA5, "b": True}  # what a lane holds that nothing loaded
@@ -29,11 +31,11 @@ class LaunchError(RuntimeError):
 
 
 class Memory:
-    """The memory that kernels see. The simulated device puts its own in the place of this one, which checks nothing."""
+    """The simulated device's memory: the bytes behind a device address lie a fixed distance above it in this process."""
 
     def readable(self, addresses, mask, itemsize):
         """The host's addresses for a read of ``itemsize`` bytes at each of ``addresses`` where ``mask`` holds."""
-        return addresses
+        return addresses + np.uint64(_C.sim_delta())
 
     writable = readable
 

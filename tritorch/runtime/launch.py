@@ -5,12 +5,15 @@ otherwise, a Python float as float32, and a NumPy scalar in its own type. What i
 constant of the kernel, or one of the launch's own options.
 """
 
+import struct
+
 import numpy as np
 
+from .. import _C
 from .array import DeviceArray
 from .jit import load
 
-__all__ = ["TYPES", "launch", "triton_type"]
+__all__ = ["FORMATS", "TYPES", "launch", "triton_type"]
 
 TYPES = {  # NumPy's name -> Triton's
     "bool": "i1", "int8": "i8", "int16": "i16", "int32": "i32", "int64": "i64", "uint8": "u8", "uint16": "u16",
@@ -64,8 +67,39 @@ def launch(kernel, grid, *args, num_warps=4, num_stages=3, **constants):
         raise TypeError(
             f"kernel {kernel.__name__}: expected {len(names)} arguments ({', '.join(names)}), got {len(args)}"
         )
-    _simulate(kernel, grid, [(name, *_typed(x)) for name, x in zip(names, args, strict=True)], constants)
+    kinds, values = zip(*map(_typed, args), strict=True)
+    key = (kinds, num_warps, num_stages, *constants.items())
+    variant = kernel.variants.get(key)
+    if variant is None:
+        variant = kernel.variants[key] = _simulated(kernel, names, kinds, constants, num_warps)
+    device = _C.current_device()
+    grid = (*grid, 1, 1)[:3]
+    _C.launch(variant.function, grid, variant.block, variant.shared, device, None, variant.pack(*values))
 
 
-def _simulate(kernel, grid, arguments, constants):
-    load("tritorch.runtime.interpret").launch(kernel.for_interpreter(), grid, arguments, constants)
+class Variant:
+    """A kernel for arguments of given types and given constants, ready to be launched."""
+
+    __slots__ = ("block", "function", "pack", "shared")
+
+    def __init__(self, function, block, shared, pack):
+        self.function, self.block, self.shared, self.pack = function, block, shared, pack
+
+
+FORMATS = {  # Triton's type -> that of the struct module; pointers are Q
+    "i1": "?", "i8": "b", "i16": "h", "i32": "i", "i64": "q", "u8": "B", "u16": "H", "u32": "I", "u64": "Q",
+    "fp16": "e", "fp32": "f", "fp64": "d",
+}  # fmt: skip
+
+
+def _simulated(kernel, names, kinds, constants, num_warps):
+    """A variant that the interpreter runs, when the simulated device comes to it."""
+    layout = struct.Struct("@" + "".join("Q" if kind.startswith("*") else FORMATS[kind] for kind in kinds))
+
+    def run(grid, parameters):
+        arguments = list(zip(names, kinds, layout.unpack_from(parameters), strict=True))
+        load("tritorch.runtime.interpret").launch(kernel.for_interpreter(), grid, arguments, constants)
+
+    number = _C.sim_register(run)
+    module = _C.module_load(b"tritorch-sim:%d" % number, _C.current_device())
+    return Variant(_C.module_function(module, kernel.__name__), (32 * num_warps, 1, 1), 0, layout.pack)

@@ -11,8 +11,8 @@ import linecache
 
 import numpy as np
 
-from . import array
 from .array import DeviceArray
+from .gpu import is_real
 from .jit import Kernel, tl, triton
 from .launch import TYPES, launch
 
@@ -24,7 +24,7 @@ _LOOPS: dict = {}
 
 def block_of(count):
     """Elements a program takes. The simulated device runs programs in turn, so that few large ones are best there."""
-    return BLOCK if array.is_real() else min(max(triton.next_power_of_2(count), 16), 1 << 18)
+    return BLOCK if is_real() else min(max(triton.next_power_of_2(count), 16), 1 << 18)
 
 
 def language_type(dtype):

@@ -7,8 +7,8 @@ result is the same every time. The loop is written as source text around the ope
 Note [Pointwise kernels].
 """
 
-from . import array
 from .array import empty
+from .gpu import is_real
 from .jit import Kernel, triton
 from .launch import launch
 from .pointwise import language_type, merged, written
@@ -81,12 +81,12 @@ def _loop(title, combine, map, finish, identities, types, compute, outs, kept, r
 
 def _tile(kept, reduced, inner_reduced):
     """(rows, columns, parts): the tile of a program, and among how many the reduced elements are split."""
-    room = 4096 if array.is_real() else 1 << 16
+    room = 4096 if is_real() else 1 << 16
     if inner_reduced:
-        columns = min(triton.next_power_of_2(reduced), 2048 if array.is_real() else room)
-        rows = max(1, min(triton.next_power_of_2(kept), room // columns // 4 if array.is_real() else room // columns))
+        columns = min(triton.next_power_of_2(reduced), 2048 if is_real() else room)
+        rows = max(1, min(triton.next_power_of_2(kept), room // columns // 4 if is_real() else room // columns))
     else:
-        rows = min(triton.next_power_of_2(kept), 128 if array.is_real() else room)
+        rows = min(triton.next_power_of_2(kept), 128 if is_real() else room)
         columns = max(1, min(triton.next_power_of_2(reduced), room // rows))
     programs = triton.cdiv(kept, rows)
     parts = min(triton.cdiv(PROGRAMS, programs), triton.cdiv(reduced, 4 * columns)) if programs < PROGRAMS // 4 else 1
