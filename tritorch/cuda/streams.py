@@ -139,7 +139,11 @@ class Event:
             _C.event_destroy(self._handle)
 
     def __repr__(self):
-        return "<tritorch.cuda.Event uninitialized>" if self._handle is None else f"<tritorch.cuda.Event {self._handle:#x}>"
+        return (
+            "<tritorch.cuda.Event uninitialized>"
+            if self._handle is None
+            else f"<tritorch.cuda.Event {self._handle:#x}>"
+        )
 
 
 def current_stream(device=None):
