@@ -8,7 +8,7 @@ import weakref
 import pytest
 
 import tritorch as torch
-from tritorch.autograd import Function
+from tritorch.autograd import Function, engine
 
 
 def leaf(*values):
@@ -232,6 +232,15 @@ def test_a_gradient_that_is_there_is_added_to_in_place():
     assert first._version == version + 1
 
 
+def test_backward_warns_of_the_cycle_once():
+    engine._warn_of_cycle.cache_clear()
+    x = leaf()
+    with pytest.warns(UserWarning, match="will create a reference cycle between the parameter and its gradient"):
+        (x * x).sum().backward(create_graph=True)
+    (x * x).sum().backward(create_graph=True)
+
+
+@pytest.mark.filterwarnings("ignore:Using backward.. with create_graph")
 def test_under_create_graph_it_is_added_out_of_place():
     x = leaf()
     (x * x).sum().backward(create_graph=True)

@@ -1,5 +1,6 @@
 """The two ways to run a graph backward: into the leaves' ``.grad``, or as a function's value."""
 
+import functools
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -79,6 +80,19 @@ def _root_grads(roots: tuple, grads: Any) -> tuple:
     return tuple(made)
 
 
+@functools.cache
+def _warn_of_cycle() -> None:
+    """Once in a process, as in torch."""
+    warnings.warn(
+        "Using backward() with create_graph=True will create a reference cycle between the parameter and its gradient which "
+        "can cause a memory leak. We recommend using autograd.grad when creating the graph to avoid this. If you have to use "
+        "this function, make sure to reset the .grad fields of your parameters to None after use to break the cycle and "
+        "avoid the leak.",
+        UserWarning,
+        stacklevel=3,
+    )
+
+
 def backward(
     tensors: Tensor | Sequence,
     grad_tensors: Tensor | Sequence | None = None,
@@ -114,6 +128,8 @@ def backward(
                 "Please only use `grad_tensors`."
             )
         grad_tensors = grad_variables
+    if create_graph:
+        _warn_of_cycle()
     targets = None if inputs is None else _inputs(inputs, "backward")
     roots = (tensors,) if _is_one(tensors) else tuple(tensors)
     _C.run_backward(

@@ -183,6 +183,42 @@ def _blend(running, fresh, momentum):
     running.copy_(running.detach() * (1 - momentum) + fresh.detach().to(running.dtype) * momentum)
 
 
+def _batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps):
+    """(out, mean, rstd) of :class:`batch_norm`; the moments are empty outside training."""
+    if input.ndim < 2:
+        raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {input.ndim}")
+    channels = input.shape[1]
+    for what, x in (
+        ("running_mean", running_mean),
+        ("running_var", running_var),
+        ("weight", weight),
+        ("bias", bias),
+    ):
+        if x is not None and x.numel() != channels:
+            raise RuntimeError(f"{what} should contain {channels} elements not {x.numel()}")
+    if not training and (running_mean is None or running_var is None):
+        missing = "running_mean" if running_mean is None else "running_var"
+        raise RuntimeError(f"{missing} must be defined in evaluation mode")
+    column = (1, channels, *(1,) * (input.ndim - 2))
+    weight = None if weight is None else weight.reshape(column)
+    bias = None if bias is None else bias.reshape(column)
+    if not training:
+        scale = (running_var.reshape(column) + eps).rsqrt()
+        scale = scale if weight is None else scale * weight
+        shift = -running_mean.reshape(column) * scale
+        out = input * scale + (shift if bias is None else shift + bias)
+        return out.to(input.dtype), input.new_empty(0), input.new_empty(0)
+    count = input.numel() // max(1, channels)
+    dims = (0, *range(2, input.ndim))
+    out, mean, rstd = ops.standardize(input, weight, bias, dims, eps)
+    if running_mean is not None and count:  # an empty batch says nothing
+        _blend(running_mean, mean.reshape(channels), momentum)
+    if running_var is not None and count:
+        variance = rstd.detach().reshape(channels) ** -2 - eps
+        _blend(running_var, variance * (count / max(1, count - 1)), momentum)
+    return out, mean.reshape(channels), rstd.reshape(channels)
+
+
 class batch_norm(Op, home="nn.functional", also="", has_out=False):
     """Standardises channels of (N, C, *) over the batch in training, with the running moments otherwise; then scales
     and shifts channel by channel. The running moments are updated in place.
@@ -194,41 +230,10 @@ class batch_norm(Op, home="nn.functional", also="", has_out=False):
         input, running_mean=None, running_var=None, weight=None, bias=None, training: bool = False,
         momentum: Number = 0.1, eps: Number = 1e-5,
     ):  # fmt: skip
-        if input.ndim < 2:
-            raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {input.ndim}")
-        channels = input.shape[1]
-        for what, x in (
-            ("running_mean", running_mean),
-            ("running_var", running_var),
-            ("weight", weight),
-            ("bias", bias),
-        ):
-            if x is not None and x.numel() != channels:
-                raise RuntimeError(f"{what} should contain {channels} elements not {x.numel()}")
-        if not training and (running_mean is None or running_var is None):
-            missing = "running_mean" if running_mean is None else "running_var"
-            raise RuntimeError(f"{missing} must be defined in evaluation mode")
-        column = (1, channels, *(1,) * (input.ndim - 2))
-        weight = None if weight is None else weight.reshape(column)
-        bias = None if bias is None else bias.reshape(column)
-        if not training:
-            scale = (running_var.reshape(column) + eps).rsqrt()
-            scale = scale if weight is None else scale * weight
-            shift = -running_mean.reshape(column) * scale
-            out = input * scale + (shift if bias is None else shift + bias)
-            return out.to(input.dtype)
-        count = input.numel() // max(1, channels)
-        if count <= 1 and input.numel():
+        if training and input.ndim > 1 and input.numel() and input.numel() == input.shape[1]:
             raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape!r}".replace(
                 "tritorch.Size", "torch.Size"))  # fmt: skip
-        dims = (0, *range(2, input.ndim))
-        out, mean, rstd = ops.standardize(input, weight, bias, dims, eps)
-        if running_mean is not None and count:  # an empty batch says nothing
-            _blend(running_mean, mean.reshape(channels), momentum)
-        if running_var is not None and count:
-            variance = rstd.detach().reshape(channels) ** -2 - eps
-            _blend(running_var, variance * (count / max(1, count - 1)), momentum)
-        return out
+        return _batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)[0]
 
     def samples(make):
         yield make(4, 3), make.plain([0] * 3), make.plain([1] * 3), make(3), make(3), True
@@ -240,13 +245,62 @@ class torch_batch_norm(Op, name="batch_norm", method=False, has_out=False):
     """:func:`tritorch.nn.functional.batch_norm` with all arguments spelled out."""
 
     def eager(
-        input, weight, bias, running_mean, running_var, training: bool, momentum: Number, eps: Number,
-        cudnn_enabled: bool = True,
+        input, weight: object, bias: object, running_mean: object, running_var: object, training: bool, momentum: Number,
+        eps: Number, cudnn_enabled: bool = True,
     ):  # fmt: skip
         return ops.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
 
     def samples(make):
         yield make(4, 3), make(3), make(3), make.plain([0] * 3), make.plain([1] * 3), True, 0.1, 1e-5, True
+
+
+class native_layer_norm(Op, method=False, has_out=False):
+    """(out, mean, 1 / deviation) of :func:`tritorch.nn.functional.layer_norm`; in the moments the normalized dims are 1.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.native_layer_norm(tritorch.tensor([[1.0, 3.0]]), (2,), None, None, 0.0)[1]
+        tensor([[2.]])
+    """
+
+    def eager(input, normalized_shape: object, weight: object, bias: object, eps: Number):
+        shape = _check_normalized("layer_norm", input, normalized_shape, weight, bias)
+        _same_kind("layer_norm", input, weight, bias)
+        return tuple(ops.standardize(input, weight, bias, _last(len(shape)), eps))
+
+
+class native_group_norm(Op, method=False, has_out=False):
+    """(out, mean, 1 / deviation) of :func:`tritorch.nn.functional.group_norm`, for ``N`` images of ``C`` channels of
+    ``HxW`` points; the moments are (N, group).
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.native_group_norm(tritorch.tensor([[1.0, 3.0]]), None, None, 1, 2, 1, 1, 0.0)[1]
+        tensor([[2.]])
+    """
+
+    def eager(input, weight: object, bias: object, N: int, C: int, HxW: int, group: int, eps: Number):
+        column = (1, group, C // group, 1)
+        weight = None if weight is None else weight.reshape(column)
+        bias = None if bias is None else bias.reshape(column)
+        out, mean, rstd = ops.standardize(input.reshape(N, group, C // group, HxW), weight, bias, (2, 3), eps)
+        return out.reshape(input.shape), mean.reshape(N, group), rstd.reshape(N, group)
+
+
+class native_batch_norm(Op, method=False, has_out=False):
+    """(out, mean, 1 / deviation) of :func:`tritorch.nn.functional.batch_norm`; the moments are empty outside training.
+
+    Example:
+        >>> import tritorch
+        >>> tritorch.native_batch_norm(tritorch.tensor([[1.0], [3.0]]), None, None, None, None, True, 0.1, 0.0)[1]
+        tensor([2.])
+    """
+
+    def eager(
+        input, weight: object, bias: object, running_mean: object, running_var: object, training: bool, momentum: Number,
+        eps: Number,
+    ):  # fmt: skip
+        return _batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
 
 
 class instance_norm(Op, home="nn.functional", method=False, has_out=False):

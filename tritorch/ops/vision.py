@@ -89,21 +89,45 @@ def _blocks(size, kernel, stride, padding, dilation):
     return _conv.output_size(size, kernel, stride, padding, dilation)
 
 
+def _whole(loop):
+    """``loop`` for every dtype: integers as float64, complex numbers part by part."""
+
+    def run(input, *geometry):
+        if input.dtype.kind == "c":
+            return (run(input.real, *geometry) + 1j * run(input.imag, *geometry)).astype(input.dtype, copy=False)
+        x = np.ascontiguousarray(input, input.dtype if input.dtype in _conv.FLOATS else np.float64)
+        return loop(x, *geometry).astype(input.dtype, copy=False)
+
+    return run
+
+
+@_whole
+def _columns_of(x, kernel, stride, padding, dilation):
+    out = _blocks(x.shape[2:], kernel, stride, padding, dilation)
+    columns = _conv.Columns(x.shape[2:], kernel, stride, padding, dilation, out)
+    result = np.empty((x.shape[0], x.shape[1] * columns.window, columns.positions), x.dtype)
+    for image, target in zip(x, result, strict=True):
+        if columns.plain:
+            np.copyto(target, image.reshape(target.shape))
+        else:
+            columns.of(image, target)
+    return result
+
+
+@_whole
+def _windows_of(x, size, kernel, stride, padding, dilation):
+    columns = _conv.Columns(size, kernel, stride, padding, dilation, _blocks(size, kernel, stride, padding, dilation))
+    result = np.empty((x.shape[0], x.shape[1] // columns.window, *size), x.dtype)
+    for matrix, image in zip(x, result, strict=True):
+        columns.to(matrix, image)
+    return result
+
+
 class windows_to_columns(Op, function=False, method=False, has_out=False):
     """(N, C, H, W) to (N, C * kh * kw, positions)."""
 
     def cpu(input, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple):
-        kind = input.dtype
-        x = np.ascontiguousarray(input, kind if kind in _conv.FLOATS else np.float64)
-        out = _blocks(x.shape[2:], kernel, stride, padding, dilation)
-        columns = _conv.Columns(x.shape[2:], kernel, stride, padding, dilation, out)
-        result = np.empty((x.shape[0], x.shape[1] * columns.window, columns.positions), x.dtype)
-        for image, target in zip(x, result, strict=True):
-            if columns.plain:
-                np.copyto(target, image.reshape(target.shape))
-            else:
-                columns.of(image, target)
-        return result.astype(kind, copy=False)
+        return _columns_of(input, kernel, stride, padding, dilation)
 
     def d_input(grad, input_shape, kernel, stride, padding, dilation):
         return ops.columns_to_windows(grad, tuple(input_shape[2:]), kernel, stride, padding, dilation)
@@ -113,15 +137,7 @@ class columns_to_windows(Op, function=False, method=False, has_out=False):
     """The transpose of :class:`windows_to_columns`: (N, C * kh * kw, positions) to (N, C, H, W), overlaps added."""
 
     def cpu(input, size: tuple, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple):
-        kind = input.dtype
-        x = np.ascontiguousarray(input, kind if kind in _conv.FLOATS else np.float64)
-        columns = _conv.Columns(
-            size, kernel, stride, padding, dilation, _blocks(size, kernel, stride, padding, dilation)
-        )
-        result = np.empty((x.shape[0], x.shape[1] // columns.window, *size), x.dtype)
-        for matrix, image in zip(x, result, strict=True):
-            columns.to(matrix, image)
-        return result.astype(kind, copy=False)
+        return _windows_of(input, size, kernel, stride, padding, dilation)
 
     def d_input(grad, kernel, stride, padding, dilation):
         return ops.windows_to_columns(grad, kernel, stride, padding, dilation)
@@ -325,6 +341,25 @@ class grid_sample(Op, home="nn.functional", method=False, has_out=False):
         yield make(1, 2, 3, 4), make(1, 2, 5, 2, low=-0.9, high=0.9), {"align_corners": False}
         yield make(1, 1, 3, 4), make(1, 2, 2, 2), {"mode": "nearest", "padding_mode": "border", "align_corners": True}
         yield make(1, 1, 2, 3, 2), make(1, 2, 2, 2, 3), {"padding_mode": "reflection", "align_corners": False}
+
+
+MODES, PADDINGS = ("bilinear", "nearest", "bicubic"), ("zeros", "border", "reflection")
+
+
+class grid_sampler_2d(Op, method=False, has_out=False):
+    """:func:`tritorch.nn.functional.grid_sample` of images, its modes as numbers: bilinear, nearest, bicubic; zeros,
+    border, reflection."""
+
+    def eager(input, grid, interpolation_mode: int, padding_mode: int, align_corners: bool):
+        return ops.grid_sample(input, grid, MODES[interpolation_mode], PADDINGS[padding_mode], align_corners)
+
+
+class grid_sampler_3d(Op, method=False, has_out=False):
+    """:func:`tritorch.nn.functional.grid_sample` of volumes, its modes as numbers: bilinear, nearest; zeros, border,
+    reflection."""
+
+    def eager(input, grid, interpolation_mode: int, padding_mode: int, align_corners: bool):
+        return ops.grid_sample(input, grid, MODES[interpolation_mode], PADDINGS[padding_mode], align_corners)
 
 
 def _bicubic(input, at, lengths, padding_mode, align_corners):
