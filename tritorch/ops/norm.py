@@ -268,6 +268,9 @@ class native_layer_norm(Op, method=False, has_out=False):
         _same_kind("layer_norm", input, weight, bias)
         return tuple(ops.standardize(input, weight, bias, _last(len(shape)), eps))
 
+    def samples(make):
+        yield make(3, 4), (4,), make(4), make(4), 1e-5
+
 
 class native_group_norm(Op, method=False, has_out=False):
     """(out, mean, 1 / deviation) of :func:`tritorch.nn.functional.group_norm`, for ``N`` images of ``C`` channels of
@@ -286,6 +289,9 @@ class native_group_norm(Op, method=False, has_out=False):
         out, mean, rstd = ops.standardize(input.reshape(N, group, C // group, HxW), weight, bias, (2, 3), eps)
         return out.reshape(input.shape), mean.reshape(N, group), rstd.reshape(N, group)
 
+    def samples(make):
+        yield make(2, 4, 3), make(4), make(4), 2, 4, 3, 2, 1e-5
+
 
 class native_batch_norm(Op, method=False, has_out=False):
     """(out, mean, 1 / deviation) of :func:`tritorch.nn.functional.batch_norm`; the moments are empty outside training.
@@ -301,6 +307,9 @@ class native_batch_norm(Op, method=False, has_out=False):
         eps: Number,
     ):  # fmt: skip
         return _batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+
+    def samples(make):
+        yield make(4, 3), make(3), make(3), make.plain([0] * 3), make.plain([1] * 3), True, 0.1, 1e-5
 
 
 class instance_norm(Op, home="nn.functional", method=False, has_out=False):

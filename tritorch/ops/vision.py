@@ -353,6 +353,9 @@ class grid_sampler_2d(Op, method=False, has_out=False):
     def eager(input, grid, interpolation_mode: int, padding_mode: int, align_corners: bool):
         return ops.grid_sample(input, grid, MODES[interpolation_mode], PADDINGS[padding_mode], align_corners)
 
+    def samples(make):
+        yield make(1, 2, 3, 3), make(1, 2, 2, 2), 0, 0, False
+
 
 class grid_sampler_3d(Op, method=False, has_out=False):
     """:func:`tritorch.nn.functional.grid_sample` of volumes, its modes as numbers: bilinear, nearest; zeros, border,
@@ -360,6 +363,9 @@ class grid_sampler_3d(Op, method=False, has_out=False):
 
     def eager(input, grid, interpolation_mode: int, padding_mode: int, align_corners: bool):
         return ops.grid_sample(input, grid, MODES[interpolation_mode], PADDINGS[padding_mode], align_corners)
+
+    def samples(make):
+        yield make(1, 2, 3, 3, 3), make(1, 2, 2, 2, 3), 0, 0, False
 
 
 def _bicubic(input, at, lengths, padding_mode, align_corners):
