@@ -1,4 +1,4 @@
-"""Convolution as matrix products over the columns of ``csrc/conv``: its three forms on arrays, each bilinear.
+"""Convolution by ``csrc/conv``: its three forms on arrays, each bilinear; and columns of images for fold and unfold.
 
 Note [Three convolutions]: forward (input, weight) -> output, the gradient of the input (output, weight) -> input, and
 the gradient of the weight (output, input) -> weight. Each one's derivatives are the other two, so they are closed
@@ -94,41 +94,31 @@ def forward(x, w, stride, padding, dilation, groups):
     return out
 
 
+def _call(function, x, w, out, bias, stride, padding, dilation, groups):
+    sizes = (_triple(x.shape[2:], 1), _triple(w.shape[2:], 1), _triple(stride, 1), _triple(padding, 0))
+    function(x, w, out, bias, *sizes, _triple(dilation, 1), _triple(out.shape[2:], 1), groups, get_num_threads())
+
+
 @_through_floats
 def _forward(x, w, stride, padding, dilation, groups):
     """(N, C, *size) by (M, C / groups, *kernel) gives (N, M, *out)."""
-    kernel = w.shape[2:]
-    out = output_size(x.shape[2:], kernel, stride, padding, dilation)
-    columns = Columns(x.shape[2:], kernel, stride, padding, dilation, out)
-    result = np.empty((x.shape[0], groups, w.shape[0] // groups, columns.positions), x.dtype)
-    matrix = w.reshape(groups, w.shape[0] // groups, -1)
-    buffer = columns.buffer(x.shape[1], x.dtype)
-    for image, target in zip(x, result, strict=True):
-        np.matmul(matrix, columns.of(image, buffer).reshape(groups, -1, columns.positions), out=target)
-    return result.reshape(x.shape[0], w.shape[0], *out)
+    size = output_size(x.shape[2:], w.shape[2:], stride, padding, dilation)
+    out = np.empty((x.shape[0], w.shape[0], *size), x.dtype)
+    _call(_C.convolve, x, w, out, None, stride, padding, dilation, groups)
+    return out
 
 
 @_through_floats
 def input_gradient(g, w, size, stride, padding, dilation, groups):
     """(N, M, *out) by (M, C / groups, *kernel) gives (N, C, *size)."""
-    channels = w.shape[1] * groups
-    columns = Columns(size, w.shape[2:], stride, padding, dilation, g.shape[2:])
-    matrix = np.ascontiguousarray(w.reshape(groups, w.shape[0] // groups, -1).swapaxes(1, 2))
-    result = np.empty((g.shape[0], channels, *size), g.dtype)
-    buffer = np.empty((groups, matrix.shape[1], columns.positions), g.dtype)
-    for grad, target in zip(g, result, strict=True):
-        np.matmul(matrix, grad.reshape(groups, -1, columns.positions), out=buffer)
-        columns.to(buffer.reshape(-1, columns.positions), target)
-    return result
+    x = np.empty((g.shape[0], w.shape[1] * groups, *size), g.dtype)
+    _call(_C.convolve_input, x, w, g, None, stride, padding, dilation, groups)
+    return x
 
 
 @_through_floats
 def weight_gradient(g, x, kernel, stride, padding, dilation, groups):
     """(N, M, *out) by (N, C, *size) gives (M, C / groups, *kernel)."""
-    columns = Columns(x.shape[2:], kernel, stride, padding, dilation, g.shape[2:])
-    total = np.zeros((groups, g.shape[1] // groups, x.shape[1] // groups * columns.window), g.dtype)
-    buffer, product = columns.buffer(x.shape[1], x.dtype), np.empty_like(total)
-    for grad, image in zip(g, x, strict=True):
-        matrix = columns.of(image, buffer).reshape(groups, -1, columns.positions)
-        total += np.matmul(grad.reshape(groups, -1, columns.positions), matrix.swapaxes(1, 2), out=product)
-    return total.reshape(g.shape[1], x.shape[1] // groups, *kernel)
+    w = np.empty((g.shape[1], x.shape[1] // groups, *kernel), g.dtype)
+    _call(_C.convolve_weight, x, w, g, None, stride, padding, dilation, groups)
+    return w
