@@ -9,16 +9,16 @@ namespace tritorch::conv {
 
 namespace {
 
-constexpr std::int64_t longest = 160;     // depth of a panel: a tile's two panels fit the first-level cache
-constexpr std::int64_t stretch = 480;     // positions that are packed together: they fit the second-level cache
-constexpr std::int64_t strip = 1 << 20;   // bytes of lines in a gradient of weights: all rows'
+constexpr std::int64_t longest = 160;  // depth of a panel: a tile's two panels fit the first-level cache
+constexpr std::int64_t stretch = 480;  // positions that are packed together: they fit the second-level cache
+constexpr std::int64_t strip = 1 << 20;  // bytes of lines in a gradient of weights: all rows'
 
 std::int64_t pieces_of(std::int64_t total, std::int64_t size) { return (total + size - 1) / size; }
 
 // Matrices (groups, rows, depth) in panels of a tile's rows, cut along the depth.
 template <class T>
 class Panels {
-public:
+  public:
     Panels(const T* matrix, std::int64_t groups, std::int64_t rows, std::int64_t depth, int threads)
         : rows_(rows),
           depth_(depth),
@@ -38,12 +38,14 @@ public:
     std::int64_t begin(std::int64_t cut) const { return depth_ * cut / cuts_; }
     std::int64_t count() const { return count_; }
     std::int64_t height() const { return height_; }
-    int used(std::int64_t panel) const { return static_cast<int>(std::min(height_, rows_ - panel * height_)); }
+    int used(std::int64_t panel) const {
+        return static_cast<int>(std::min(height_, rows_ - panel * height_));
+    }
     const T* at(std::int64_t group, std::int64_t panel, std::int64_t cut) const {
         return memory_.get() + ((group * count_ + panel) * depth_ + begin(cut)) * height_;
     }
 
-private:
+  private:
     const std::int64_t height_ = tiles<T>().rows;
     std::int64_t rows_, depth_, cuts_, count_;
     std::unique_ptr<T[]> memory_;
@@ -93,14 +95,15 @@ void product(const Batch& batch, const Panels<T>& weights, const T* in, const T*
             T* to = out + item * batch.filters * positions;
             if (bias)
                 for (std::int64_t m = 0; m < batch.filters; ++m)
-                    std::fill(to + m * positions + begin, to + m * positions + end, bias[group * batch.filters + m]);
+                    std::fill(to + m * positions + begin, to + m * positions + end,
+                              bias[group * batch.filters + m]);
             for (std::int64_t cut = 0; cut < weights.cuts(); ++cut) {
                 const std::int64_t first = weights.begin(cut), depth = weights.begin(cut + 1) - first;
                 for (std::size_t j = 0; j + 1 < runs.first.size(); ++j) {
                     T* panel = packed.get() + j * depth * width;
                     for (std::int64_t k = 0; k < depth; ++k)
-                        patches.copy(first + k, &runs.runs[runs.first[j]], runs.runs.data() + runs.first[j + 1],
-                                     panel + k * width);
+                        patches.copy(first + k, &runs.runs[runs.first[j]],
+                                     runs.runs.data() + runs.first[j + 1], panel + k * width);
                 }
                 for (std::size_t j = 0; j + 1 < runs.first.size(); ++j) {
                     const std::int64_t place = begin + j * width;
@@ -129,7 +132,8 @@ std::unique_ptr<T[]> turned(const Batch& batch, const T* weight, bool backwards)
     return out;
 }
 
-// The convolution that gives the input's gradient, if it is one: no strides, and no padding beyond the kernel.
+// The convolution that gives the input's gradient, if it is one: no strides, and no padding beyond the
+// kernel.
 bool as_convolution(const Batch& batch, Batch& back) {
     const Geometry& g = batch.geometry;
     back = batch;
@@ -195,8 +199,8 @@ void scattered(const Batch& batch, const Panels<T>& weights, const T* out, T* in
     });
 }
 
-// Rows [first, last) of the matrix of columns, of the groups [group, last_group): their gradient. Lines of several
-// images lie one after another.
+// Rows [first, last) of the matrix of columns, of the groups [group, last_group): their gradient. Lines of
+// several images lie one after another.
 template <class T>
 struct WeightShare {
     const Batch& batch;
@@ -225,12 +229,14 @@ struct WeightShare {
                     const std::int64_t count = std::min(positions - place, end - at);
                     const std::int64_t item = image * batch.groups + group;
                     if (image != loaded)
-                        patches.load(in + item * g.channels * pixels, first / window, (last - 1) / window + 1);
+                        patches.load(in + item * g.channels * pixels, first / window,
+                                     (last - 1) / window + 1);
                     loaded = image;
                     runs.clear();
                     patches.runs(place, place + count, to, runs);
                     for (std::int64_t k = first; k < last; ++k)
-                        patches.copy(k, runs.data(), runs.data() + runs.size(), lines.get() + (k - first) * line);
+                        patches.copy(k, runs.data(), runs.data() + runs.size(),
+                                     lines.get() + (k - first) * line);
                     for (std::int64_t i = 0; i < m; ++i)
                         std::memcpy(grads.get() + i * line + to, out + (item * m + i) * positions + place,
                                     count * sizeof(T));
@@ -248,14 +254,16 @@ struct WeightShare {
             }
     }
     // Zeros from what is filled to the next full vector.
-    static void finish(T* lines, std::int64_t count, std::int64_t filled, std::int64_t depth, std::int64_t line) {
+    static void finish(T* lines, std::int64_t count, std::int64_t filled, std::int64_t depth,
+                       std::int64_t line) {
         for (std::int64_t i = 0; i < count && filled < depth; ++i)
             std::fill(lines + i * line + filled, lines + i * line + depth, T(0));
     }
 };
 
 bool is_empty(const Batch& batch) {
-    return !batch.images || !batch.groups || !batch.filters || !batch.geometry.rows() || !batch.geometry.columns();
+    return !batch.images || !batch.groups || !batch.filters || !batch.geometry.rows() ||
+           !batch.geometry.columns();
 }
 
 std::int64_t inputs(const Batch& batch) {
@@ -289,7 +297,8 @@ void convolve_input(const Batch& batch, const T* out, const T* weight, T* in, in
     } else if (as_convolution(batch, back) && all_finite(weight, batch.groups * batch.filters * g.rows())) {
         convolve<T>(back, out, turned(batch, weight, true).get(), nullptr, in, threads);
     } else {
-        const Panels<T> panels(turned(batch, weight, false).get(), batch.groups, g.rows(), batch.filters, threads);
+        const Panels<T> panels(turned(batch, weight, false).get(), batch.groups, g.rows(), batch.filters,
+                               threads);
         scattered(batch, panels, out, in, threads);
     }
 }
@@ -307,13 +316,14 @@ void convolve_weight(const Batch& batch, const T* out, const T* in, T* weight, i
     }
     const std::int64_t side = tiles<T>().rights;
     shares(pieces_of(rows, side), threads, [&](std::int64_t first, std::int64_t last) {
-        WeightShare<T>{batch, out, in, weight, 0, batch.groups, first * side, std::min(rows, last * side)}.run();
+        WeightShare<T>{batch, out, in, weight, 0, batch.groups, first * side, std::min(rows, last * side)}
+            .run();
     });
 }
 
-#define TRITORCH_CONVOLUTIONS(T)                                                  \
-    template void convolve(const Batch&, const T*, const T*, const T*, T*, int);  \
-    template void convolve_input(const Batch&, const T*, const T*, T*, int);      \
+#define TRITORCH_CONVOLUTIONS(T)                                                 \
+    template void convolve(const Batch&, const T*, const T*, const T*, T*, int); \
+    template void convolve_input(const Batch&, const T*, const T*, T*, int);     \
     template void convolve_weight(const Batch&, const T*, const T*, T*, int);
 TRITORCH_CONVOLUTIONS(float)
 TRITORCH_CONVOLUTIONS(double)

@@ -50,8 +50,14 @@ void depthwise(const Batch& batch, const T* in, const T* weight, const T* bias, 
         for (std::int64_t i = planes * worker / workers; i < planes * (worker + 1) / workers; ++i) {
             patches.load(in + i * pixels, 0, 1);
             const std::int64_t group = i % batch.groups, places = g.rows();
-            run({patches.plane(0), weight + group * places, patches.window().data(), places, patches.line(),
-                 patches.layer(), {g.out[0], g.out[1], g.out[2]}, {g.stride[0], g.stride[1], g.stride[2]},
+            run({patches.plane(0),
+                 weight + group * places,
+                 patches.window().data(),
+                 places,
+                 patches.line(),
+                 patches.layer(),
+                 {g.out[0], g.out[1], g.out[2]},
+                 {g.stride[0], g.stride[1], g.stride[2]},
                  bias ? bias[group] : T(0)},
                 out + i * g.columns());
         }

@@ -1,5 +1,5 @@
-// The matrix of columns of an image (see columns.h) without making it: any stretch of any of its rows, copied from
-// the image with its padding around it.
+// The matrix of columns of an image (see columns.h) without making it: any stretch of any of its rows, copied
+// from the image with its padding around it.
 #pragma once
 
 #include "columns.h"
@@ -11,15 +11,15 @@
 
 namespace tritorch::conv {
 
-// A stretch of positions that lie in one line of the output: `count` of them, from `from` on in the padded image
-// (for the first row of the matrix) to place `to`.
+// A stretch of positions that lie in one line of the output: `count` of them, from `from` on in the padded
+// image (for the first row of the matrix) to place `to`.
 struct Run {
     std::int64_t from, to, count;
 };
 
 template <class T>
 class Patches {
-public:
+  public:
     // Room beyond the last place of what `copy` writes to: lines are copied in vectors.
     static constexpr std::int64_t slack = 16 / sizeof(T);
 
@@ -83,8 +83,8 @@ public:
         }
     }
 
-    // The transposes of `copy` and `load`: adds a stretch to the image being made, which `clear` begins and `save`
-    // ends. Not for plain geometries, whose columns are the image.
+    // The transposes of `copy` and `load`: adds a stretch to the image being made, which `clear` begins and
+    // `save` ends. Not for plain geometries, whose columns are the image.
     bool plain() const { return plain_; }
     void clear() { std::fill_n(memory_.get(), geometry_.channels * plane_, T(0)); }
     void add(std::int64_t row, const Run* run, const Run* end, const T* line) {
@@ -113,7 +113,7 @@ public:
     std::int64_t line() const { return padded_[2]; }
     std::int64_t layer() const { return padded_[1] * padded_[2]; }
 
-private:
+  private:
     std::int64_t offset(std::int64_t row) const {
         const std::int64_t window = static_cast<std::int64_t>(window_.size());
         return row / window * plane_ + window_[row % window];

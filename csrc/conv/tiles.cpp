@@ -144,14 +144,15 @@ TRITORCH_INLINE void dots(const Dots<T>& task) {
     else dots_of<T, bytes, lefts, rights>(task);
 }
 
-#define TRITORCH_TILES(name, target, bytes, rows, lefts, rights)                                           \
-    target void outer_##name(const Outer<float>& task) { outer<float, bytes, rows>(task); }                \
-    target void outer_##name(const Outer<double>& task) { outer<double, bytes, rows>(task); }              \
-    target void dots_##name(const Dots<float>& task) { dots<float, bytes, lefts, rights>(task); }          \
-    target void dots_##name(const Dots<double>& task) { dots<double, bytes, lefts, rights>(task); }        \
-    template <class T>                                                                                     \
-    constexpr Tiles<T> tiles_##name{rows,        vectors * bytes / int(sizeof(T)), lefts,      rights,     \
-                                    bytes / int(sizeof(T)), outer_##name,          dots_##name};
+#define TRITORCH_TILES(name, target, bytes, rows, lefts, rights)                                    \
+    target void outer_##name(const Outer<float>& task) { outer<float, bytes, rows>(task); }         \
+    target void outer_##name(const Outer<double>& task) { outer<double, bytes, rows>(task); }       \
+    target void dots_##name(const Dots<float>& task) { dots<float, bytes, lefts, rights>(task); }   \
+    target void dots_##name(const Dots<double>& task) { dots<double, bytes, lefts, rights>(task); } \
+    template <class T>                                                                              \
+    constexpr Tiles<T> tiles_##name{rows,       vectors * bytes / int(sizeof(T)), lefts,            \
+                                    rights,     bytes / int(sizeof(T)),           outer_##name,     \
+                                    dots_##name};
 
 #if TRITORCH_X86
 TRITORCH_TILES(avx512, __attribute__((target("avx512f,avx2,fma"))), 64, 8, 4, 6)

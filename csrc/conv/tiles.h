@@ -1,9 +1,9 @@
 // The two inner loops of convolutions, in vector registers, for the processor that runs.
 //
 // Note [Tiles]
-// `outer` adds up outer products: a tile of (rows, columns) sums stays in registers while two packed panels go
-// by, one row of each at a time. `dots` takes lines that lie along the sum instead: (lefts, rights) sums of
-// products of whole lines, which need no transposed copies (gradients of weights: sums over positions).
+// `outer` adds up outer products: a tile of (rows, columns) sums stays in registers while two packed panels
+// go by, one row of each at a time. `dots` takes lines that lie along the sum instead: (lefts, rights) sums
+// of products of whole lines, which need no transposed copies (gradients of weights: sums over positions).
 #pragma once
 
 #include <cstdint>

@@ -39,7 +39,9 @@ def by_hand(x, w, stride=1, padding=0, dilation=1, groups=1):
     out = np.zeros((x.shape[0], groups, w.shape[0] // groups, math.prod(size)), x.dtype)
     w = w.reshape(groups, -1, *w.shape[1:])
     for place in itertools.product(*map(range, w.shape[3:])):
-        cut = [slice(k * d, k * d + (s - 1) * t + 1, t) for k, d, s, t in zip(place, dilation, size, stride, strict=True)]
+        cut = [
+            slice(k * d, k * d + (s - 1) * t + 1, t) for k, d, s, t in zip(place, dilation, size, stride, strict=True)
+        ]
         seen = x[(slice(None), slice(None), *cut)].reshape(x.shape[0], groups, w.shape[2], -1)
         out += np.einsum("gmc,ngcp->ngmp", w[(..., *place)], seen)
     return out.reshape(x.shape[0], -1, *size)
@@ -84,7 +86,9 @@ def test_any_number_of_threads_gives_the_same_bits(geometry):
     x, w, keywords = GEOMETRIES[geometry]
     x = (16, x[1], *[n * 2 for n in x[2:]])  # enough work for several
     rng, before, kept = np.random.default_rng(3), tritorch.get_num_threads(), []
-    data = [rng.standard_normal(s).astype(np.float32) for s in (x, (4 * w[0], *w[1:]) if "groups" not in keywords else w)]
+    data = [
+        rng.standard_normal(s).astype(np.float32) for s in (x, (4 * w[0], *w[1:]) if "groups" not in keywords else w)
+    ]
     try:
         for threads in (1, 2, 3, 7):
             tritorch.set_num_threads(threads)
@@ -100,7 +104,10 @@ def test_any_number_of_threads_gives_the_same_bits(geometry):
 
 
 def test_gradients_of_gradients():
-    x, w = (tritorch.tensor(np.random.default_rng(4).standard_normal(s), requires_grad=True) for s in ((1, 2, 4, 4), (2, 2, 3, 3)))
+    x, w = (
+        tritorch.tensor(np.random.default_rng(4).standard_normal(s), requires_grad=True)
+        for s in ((1, 2, 4, 4), (2, 2, 3, 3))
+    )
     assert gradcheck(lambda a, b: F.conv2d(a, b, padding=1), (x, w))
 
     def slope(a, b):
