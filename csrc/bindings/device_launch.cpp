@@ -63,7 +63,10 @@ PyObject* register_kernel(PyObject*, PyObject* args) {
             if (PyErr_Occurred()) return nullptr;
         }
     }
-    const int number = sim::register_kernel(std::move(sizes));
+    const Ref name = Ref::steal(PyObject_GetAttrString(callable, "__name__"));
+    const char* text = name && PyUnicode_Check(name.get()) ? PyUnicode_AsUTF8(name.get()) : nullptr;
+    PyErr_Clear();  // a callable without a name is as good
+    const int number = sim::register_kernel(text ? text : "", std::move(sizes));
     kernels.resize(std::size_t(number) + 1);
     kernels[number] = Py_NewRef(callable);
     return PyLong_FromLong(number);
@@ -192,6 +195,40 @@ PyObject* report(PyObject*, PyObject*) {
     });
 }
 
+// (addresses, itemsize, mask or None, write)
+PyObject* check_access(PyObject*, PyObject* const* args, Py_ssize_t count) {
+    if (count != 4)
+        return PyErr_Format(PyExc_TypeError, "sim_check(addresses, itemsize, mask or None, write)");
+    const Ref addresses = Ref::steal(PyArray_FROM_OTF(args[0], NPY_UINT64, NPY_ARRAY_IN_ARRAY | NPY_ARRAY_FORCECAST));
+    if (!addresses) return nullptr;
+    const std::size_t item = PyLong_AsSize_t(args[1]);
+    if (PyErr_Occurred()) return nullptr;
+    const int write = PyObject_IsTrue(args[3]);
+    if (write < 0) return nullptr;
+    PyArrayObject* at = as_array(addresses.get());
+    Ref mask;
+    if (args[2] != Py_None) {
+        const Ref given = Ref::steal(PyArray_FROM_OTF(args[2], NPY_BOOL, NPY_ARRAY_IN_ARRAY));
+        if (!given) return nullptr;
+        const Ref spread = Ref::steal(PyArray_SimpleNew(PyArray_NDIM(at), PyArray_DIMS(at), NPY_BOOL));
+        if (!spread || PyArray_CopyInto(as_array(spread.get()), as_array(given.get())) < 0) return nullptr;
+        mask = spread;
+    }
+    return guarded([&]() -> PyObject* {
+        const auto* first = static_cast<const std::uint64_t*>(PyArray_DATA(at));
+        const auto* lanes = mask ? static_cast<const bool*>(PyArray_DATA(as_array(mask.get()))) : nullptr;
+        const std::size_t lane_count = std::size_t(PyArray_SIZE(at));
+        const std::string wrong = sim::check_access(first, lanes, lane_count, item, write);
+        if (!wrong.empty()) return PyErr_Format(PyExc_IndexError, "%s", wrong.c_str());
+        PyObject* moved = PyArray_SimpleNew(PyArray_NDIM(at), PyArray_DIMS(at), NPY_UINT64);
+        if (!moved) return nullptr;
+        auto* into = static_cast<std::uint64_t*>(PyArray_DATA(as_array(moved)));
+        const std::uint64_t distance = sim::delta();
+        for (std::size_t i = 0; i < lane_count; ++i) into[i] = first[i] + distance;
+        return moved;
+    });
+}
+
 PyObject* step(PyObject*, PyObject*) {
     return guarded_none([] {
         const WithoutGil others;
@@ -243,6 +280,10 @@ PyMethodDef functions[] = {
      "'stream', 'module', 'host', 'graph', or 'kernel' (when it runs). n = 0: none."},
     {"sim_report", report, METH_NOARGS,
      "sim_report() -> [(kind, text)]\n\nWhat was found since the last call."},
+    {"sim_check", method(check_access), METH_FASTCALL,
+     "sim_check(addresses, itemsize, mask, write) -> uint64 array\n\nWhere the bytes lie in this process that "
+     "the running kernel loads or stores, checked: bounds by live block (IndexError), and as findings bytes "
+     "that were never written and uses that nothing orders. mask: None, or broadcast to the addresses."},
     {"sim_step", step, METH_NOARGS, "sim_step()\n\nRuns some tasks, as polling does."},
     {"sim_drain", drain, METH_NOARGS, "sim_drain()\n\nRuns all tasks; reports no failure."},
     {"sim_pending", pending, METH_NOARGS, "sim_pending() -> int\n\nTasks that have not run."},

@@ -1,4 +1,5 @@
 // `_C.Memory`, the owner of a block of device memory, and where blocks come from.
+#include "../device/sim/sim.h"
 #include "device.h"
 
 #include <structmember.h>
@@ -9,6 +10,8 @@
 namespace tritorch {
 
 namespace {
+
+namespace sim = device::sim;
 
 // Every block straight from the driver: what stands in until an allocator is named.
 class Direct final : public MemorySource {
@@ -33,9 +36,27 @@ PyTypeObject* type = nullptr;
 
 MemoryObject* as_memory(PyObject* object) noexcept { return reinterpret_cast<MemoryObject*>(object); }
 
+bool watched() { return device::initialized() && device::kind() == device::Kind::simulated; }
+
+// It may die while an error is on its way: that stays as it is.
+void watch_death(const MemoryObject* self) noexcept {
+    if (!watched()) return;
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    try {
+        const device::DeviceGuard scope(self->device);
+        sim::block_died(self->block.pointer, self->stream);
+    } catch (const device::Unavailable&) {  // a forked child: there is nothing to watch
+    }
+    PyErr_Restore(type, value, traceback);
+}
+
 void memory_dealloc(PyObject* object) {
     MemoryObject* self = as_memory(object);
-    if (self->block.pointer) source->free(self->block, self->device, self->stream);
+    if (self->block.pointer) {
+        watch_death(self);
+        source->free(self->block, self->device, self->stream);
+    }
     PyTypeObject* of = Py_TYPE(object);
     PyObject_Free(object);
     Py_DECREF(of);
@@ -116,6 +137,10 @@ PyObject* new_memory(std::size_t bytes, int device, CUstream stream) {
     if (bytes) {
         const bool done = guarded(false, [&] {
             self->block = source->allocate(bytes, device, stream);
+            if (watched()) {
+                const device::DeviceGuard scope(device);
+                sim::block_born(self->block.pointer, bytes, stream);
+            }
             return true;
         });
         if (!done) {

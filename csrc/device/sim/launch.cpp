@@ -99,7 +99,9 @@ CUresult launch_kernel(const CUlaunchConfig* config, CUfunction handle, void** p
                config->shared_bytes,
                {},
                0};
-    if (!gather(*launch, all.kernels[function->kernel], parameters, extra)) return INVALID_VALUE;
+    const World::Kernel& kernel = all.kernels[function->kernel];
+    if (!gather(*launch, kernel.sizes, parameters, extra)) return INVALID_VALUE;
+    task->name = "kernel " + kernel.name;
     task->cost = 2 + 0.1 * double(config->grid_x) * config->grid_y * config->grid_z;
     task->body = [&all, launch](const Task&) -> CUresult {
         {
@@ -114,10 +116,10 @@ CUresult launch_kernel(const CUlaunchConfig* config, CUfunction handle, void** p
 
 }  // namespace
 
-int register_kernel(std::vector<std::size_t> sizes) {
+int register_kernel(std::string name, std::vector<std::size_t> sizes) {
     World& all = world();
     const Lock lock(all.lock);
-    all.kernels.push_back(std::move(sizes));
+    all.kernels.push_back({std::move(name), std::move(sizes)});
     return int(all.kernels.size()) - 1;
 }
 

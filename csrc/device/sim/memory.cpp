@@ -1,5 +1,5 @@
 // The simulated cards' memory: addresses without access, and what stands behind them.
-#include "world.h"
+#include "check.h"
 
 #include <sys/mman.h>
 
@@ -57,6 +57,7 @@ std::string reserve(World& all, int devices) {
         return "the simulated device could not reserve its address space";
     all.space = reinterpret_cast<CUdeviceptr>(space);
     all.delta = bytes;
+    if (std::string why = watch().reserve(all.space, bytes); !why.empty()) return why;
     for (int i = 0; i < devices; ++i) {
         Device& device = all.devices.emplace_back();
         device.base = device.cursor = all.space + i * World::span;
@@ -96,17 +97,24 @@ CUresult release(World& all, CUdeviceptr pointer) {
     return SUCCESS;
 }
 
-void reclaim(World& all) {
+std::uint64_t oldest_pending(const World& all) {
     std::uint64_t oldest = all.enqueued + 1;
     const auto look = [&](const Stream& stream) {
-        if (stream.running) oldest = 0;
+        if (stream.running) oldest = std::min(oldest, stream.running);
         else if (!stream.queue.empty()) oldest = std::min(oldest, stream.queue.front()->id);
     };
     for (const Device& device : all.devices) look(device.legacy);
     for (const Stream* stream : all.streams) look(*stream);
+    return oldest;
+}
+
+void reclaim(World& all) {
+    const std::uint64_t oldest = oldest_pending(all);
+    watch().bury(oldest);
     std::erase_if(all.dying, [&](const auto& item) {
         const World::Dying& one = item.second;
         if (one.after >= oldest) return false;
+        watch().forget(one.start, one.bytes);
         const std::size_t first = up(one.start, page), last = (one.start + one.bytes) / page * page;
         if (first < last) madvise(behind(all, first), last - first, MADV_DONTNEED);
         return true;

@@ -1,5 +1,5 @@
 // Which task is next, and carrying it out (Note [Simulated device]).
-#include "world.h"
+#include "check.h"
 
 #include <algorithm>
 
@@ -53,7 +53,8 @@ Stream* pick(World& all, const Stream* wanted) {
 void carry_out(Lock& lock, World& all, Stream& stream) {
     TaskPointer task = std::move(stream.queue.front());
     stream.queue.pop_front();
-    stream.running = all.busy = true;
+    stream.running = task->id;
+    all.busy = true;
     all.runner = std::this_thread::get_id();
     if (task->waits) stream.time = std::max(stream.time, task->waits->time);
     CUresult result = SUCCESS;
@@ -70,11 +71,12 @@ void carry_out(Lock& lock, World& all, Stream& stream) {
         task->records->time = stream.time;
         task->records->done = true;
     }
-    stream.running = all.busy = false;
+    stream.running = 0;
+    all.busy = false;
     all.runner = {};
     --all.pending;
     if (result != SUCCESS && all.failed == SUCCESS) all.failed = result;
-    if (!all.dying.empty()) reclaim(all);
+    reclaim(all);
     all.changed.notify_all();
 }
 
@@ -99,6 +101,7 @@ void enqueue(World& all, Stream& stream, TaskPointer task) {
     (*clock)[stream.slot] = task->seq;
     if (task->records) task->records->clock = *clock;
     stream.clock = task->clock = std::move(clock);
+    watch().note(*task);
     stream.queue.push_back(std::move(task));
     ++all.pending;
 }

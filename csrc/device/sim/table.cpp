@@ -1,5 +1,5 @@
 // The simulated driver's entry points: devices, memory and copies; and the simulator's controls.
-#include "world.h"
+#include "check.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -97,13 +97,15 @@ CUresult copy_to_device(CUdeviceptr to, const void* from, std::size_t bytes, CUs
     Stream* stream = find_stream(all, handle);
     if (const CUresult bad = admit(all, stream, to, bytes)) return bad;
     if (is_pinned(all, from, bytes)) {
-        task->body = [&all, to, from, bytes](const Task&) {
+        task->body = [&all, to, from, bytes](const Task& self) {
+            watch_write(all, self, to, bytes);
             std::memcpy(behind(all, to), from, bytes);
             return SUCCESS;
         };
     } else {  // pageable memory is staged: the caller may change it at once
         const auto* first = static_cast<const char*>(from);
-        task->body = [&all, to, bytes, staged = std::vector<char>(first, first + bytes)](const Task&) {
+        task->body = [&all, to, bytes, staged = std::vector<char>(first, first + bytes)](const Task& self) {
+            watch_write(all, self, to, bytes);
             std::memcpy(behind(all, to), staged.data(), bytes);
             return SUCCESS;
         };
@@ -118,7 +120,8 @@ CUresult copy_to_host(void* to, CUdeviceptr from, std::size_t bytes, CUstream ha
     Lock lock(all.lock);
     Stream* stream = find_stream(all, handle);
     if (const CUresult bad = admit(all, stream, from, bytes)) return bad;
-    task->body = [&all, to, from, bytes](const Task&) {
+    task->body = [&all, to, from, bytes](const Task& self) {
+        watch_read(all, self, from, bytes);
         std::memcpy(to, behind(all, from), bytes);
         return SUCCESS;
     };
@@ -137,7 +140,8 @@ CUresult copy_on_device(CUdeviceptr to, CUdeviceptr from, std::size_t bytes, CUs
     Stream* stream = find_stream(all, handle);
     if (const CUresult bad = admit(all, stream, to, bytes)) return bad;
     if (!is_live(all, from, bytes)) return INVALID_VALUE;
-    task->body = [&all, to, from, bytes](const Task&) {
+    task->body = [&all, to, from, bytes](const Task& self) {
+        watch_copy(all, self, to, from, bytes);
         std::memmove(behind(all, to), behind(all, from), bytes);
         return SUCCESS;
     };
@@ -154,7 +158,8 @@ CUresult set_memory(CUdeviceptr to, T value, std::size_t count, CUstream handle)
     Stream* stream = find_stream(all, handle);
     if (const CUresult bad = admit(all, stream, to, count * sizeof(T))) return bad;
     if (to % sizeof(T)) return INVALID_VALUE;
-    task->body = [&all, to, value, count](const Task&) {
+    task->body = [&all, to, value, count](const Task& self) {
+        watch_write(all, self, to, count * sizeof(T));
         std::fill_n(static_cast<T*>(behind(all, to)), count, value);
         return SUCCESS;
     };

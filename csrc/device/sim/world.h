@@ -33,7 +33,7 @@ struct Task {
     std::uint64_t seq = 0;  // in its stream, from 1
     int slot = 0;
     int device = 0;
-    const char* name = "";
+    std::string name;
     std::string where;
     bool is_copy = false;
     double cost = 2;  // virtual microseconds
@@ -47,7 +47,7 @@ struct Stream {
     int device = 0;
     int slot = 0;
     std::deque<TaskPointer> queue;
-    bool running = false;  // its head is being carried out
+    std::uint64_t running = 0;  // the task of it that is being carried out, 0 for none
     std::uint64_t seq = 0;
     double time = 0;
     std::shared_ptr<const Clock> clock = std::make_shared<Clock>();
@@ -109,7 +109,11 @@ struct World {
     std::set<Event*> events;
     std::set<Module*> modules;
     std::set<Function*> functions;
-    std::vector<std::vector<std::size_t>> kernels;  // sizes of parameters
+    struct Kernel {
+        std::string name;
+        std::vector<std::size_t> sizes;  // of its parameters
+    };
+    std::vector<Kernel> kernels;
     std::map<void*, std::size_t> pinned;
     std::map<std::string, std::uint64_t> faults;
     std::vector<Finding> findings;
@@ -135,6 +139,7 @@ const Task* current_task() noexcept;
 std::string reserve(World& all, int devices);
 CUresult allocate(World& all, Device& device, std::size_t bytes, CUdeviceptr* pointer);
 CUresult release(World& all, CUdeviceptr pointer);
+std::uint64_t oldest_pending(const World& all);
 void reclaim(World& all);  // the pages of what died and is used no more
 bool is_live(const World& all, CUdeviceptr pointer, std::size_t bytes);
 inline void* behind(const World& all, CUdeviceptr pointer) {
