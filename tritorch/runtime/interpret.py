@@ -31,13 +31,20 @@ class LaunchError(RuntimeError):
 
 
 class Memory:
-    """The simulated device's memory: the bytes behind a device address lie a fixed distance above it in this process."""
+    """The simulated device's memory: the bytes behind a device address lie a fixed distance above it in this process,
+    and every use is checked there."""
 
     def readable(self, addresses, mask, itemsize):
-        """The host's addresses for a read of ``itemsize`` bytes at each of ``addresses`` where ``mask`` holds."""
-        return addresses + np.uint64(_C.sim_delta())
+        """The host's addresses for a read of ``itemsize`` bytes at each of ``addresses`` where ``mask`` holds.
 
-    writable = readable
+        Raises:
+            IndexError: for a lane that is in no live block.
+        """
+        return _C.sim_check(addresses, itemsize, mask, False)
+
+    def writable(self, addresses, mask, itemsize):
+        """The same for a write."""
+        return _C.sim_check(addresses, itemsize, mask, True)
 
 
 memory = Memory()

@@ -100,6 +100,7 @@ def _simulated(kernel, names, kinds, constants, num_warps):
         arguments = list(zip(names, kinds, layout.unpack_from(parameters), strict=True))
         load("tritorch.runtime.interpret").launch(kernel.for_interpreter(), grid, arguments, constants)
 
+    run.__name__ = kernel.__name__  # the simulated device's reports name it
     number = _C.sim_register(run)
     module = _C.module_load(b"tritorch-sim:%d" % number, _C.current_device())
     return Variant(_C.module_function(module, kernel.__name__), (32 * num_warps, 1, 1), 0, layout.pack)

@@ -131,7 +131,7 @@ std::string Watch::describe(CUdeviceptr address, std::uint64_t task) const {
     const Life* life = nearest(address, task);
     char text[32];
     std::snprintf(text, sizeof text, "%#llx", address);
-    if (!life || address - life->end >= (std::uint64_t(1) << 20)) return std::string(text) + ", in no block";
+    if (!life || address >= life->end + (CUdeviceptr(1) << 20)) return std::string(text) + ", in no block";
     const std::string of =
         "a block of " + std::to_string(life->end - life->start) + " bytes allocated" + at_line(life->where);
     return address < life->end
