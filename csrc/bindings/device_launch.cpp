@@ -199,7 +199,8 @@ PyObject* report(PyObject*, PyObject*) {
 PyObject* check_access(PyObject*, PyObject* const* args, Py_ssize_t count) {
     if (count != 4)
         return PyErr_Format(PyExc_TypeError, "sim_check(addresses, itemsize, mask or None, write)");
-    const Ref addresses = Ref::steal(PyArray_FROM_OTF(args[0], NPY_UINT64, NPY_ARRAY_IN_ARRAY | NPY_ARRAY_FORCECAST));
+    const Ref addresses =
+        Ref::steal(PyArray_FROM_OTF(args[0], NPY_UINT64, NPY_ARRAY_IN_ARRAY | NPY_ARRAY_FORCECAST));
     if (!addresses) return nullptr;
     const std::size_t item = PyLong_AsSize_t(args[1]);
     if (PyErr_Occurred()) return nullptr;
@@ -281,7 +282,8 @@ PyMethodDef functions[] = {
     {"sim_report", report, METH_NOARGS,
      "sim_report() -> [(kind, text)]\n\nWhat was found since the last call."},
     {"sim_check", method(check_access), METH_FASTCALL,
-     "sim_check(addresses, itemsize, mask, write) -> uint64 array\n\nWhere the bytes lie in this process that "
+     "sim_check(addresses, itemsize, mask, write) -> uint64 array\n\nWhere the bytes lie in this process "
+     "that "
      "the running kernel loads or stores, checked: bounds by live block (IndexError), and as findings bytes "
      "that were never written and uses that nothing orders. mask: None, or broadcast to the addresses."},
     {"sim_step", step, METH_NOARGS, "sim_step()\n\nRuns some tasks, as polling does."},

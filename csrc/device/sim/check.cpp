@@ -134,9 +134,9 @@ std::string Watch::describe(CUdeviceptr address, std::uint64_t task) const {
     if (!life || address >= life->end + (CUdeviceptr(1) << 20)) return std::string(text) + ", in no block";
     const std::string of =
         "a block of " + std::to_string(life->end - life->start) + " bytes allocated" + at_line(life->where);
-    return address < life->end
-               ? "byte " + std::to_string(address - life->start) + " of " + of
-               : std::string(text) + ", " + std::to_string(address - life->end) + " bytes past the end of " + of;
+    return address < life->end ? "byte " + std::to_string(address - life->start) + " of " + of
+                               : std::string(text) + ", " + std::to_string(address - life->end) +
+                                     " bytes past the end of " + of;
 }
 
 // ---- order ------------------------------------------------------------------------------------------------
@@ -243,19 +243,21 @@ void block_died(CUdeviceptr start, CUstream handle) {
     task->body = [&all, life](const Task& self) {
         const std::size_t bytes = life->end - life->start, slack = up(bytes) - bytes;
         const auto* from = static_cast<const unsigned char*>(behind(all, life->end));
-        const auto* touched = std::find_if(from, from + slack, [](unsigned char byte) { return byte != guard; });
+        const auto* touched =
+            std::find_if(from, from + slack, [](unsigned char byte) { return byte != guard; });
         if (touched == from + slack) return SUCCESS;
         const Lock inside(all.lock);
         found(all, "guard",
-              "byte " + std::to_string(touched - from) + " past the end of a block of " + std::to_string(bytes) +
-                  " bytes was written: allocated" + at_line(life->where) + ", freed" + at_line(self.where));
+              "byte " + std::to_string(touched - from) + " past the end of a block of " +
+                  std::to_string(bytes) + " bytes was written: allocated" + at_line(life->where) + ", freed" +
+                  at_line(self.where));
         return SUCCESS;
     };
     enqueue(all, *stream, std::move(task));
 }
 
-std::string check_access(const std::uint64_t* addresses, const bool* mask, std::size_t count, std::size_t item,
-                         bool write) {
+std::string check_access(const std::uint64_t* addresses, const bool* mask, std::size_t count,
+                         std::size_t item, bool write) {
     World& all = world();
     Watch& shadow = watch();
     const Task* task = current_task();
@@ -275,8 +277,8 @@ std::string check_access(const std::uint64_t* addresses, const bool* mask, std::
             life = shadow.find(at, id);
             if (!life || at + item > life->end) {
                 const std::string text = self + ": lane " + std::to_string(i) +
-                                         (write ? " stores " : " loads ") + std::to_string(item) + " bytes at " +
-                                         shadow.describe(life ? life->end : at, id);
+                                         (write ? " stores " : " loads ") + std::to_string(item) +
+                                         " bytes at " + shadow.describe(life ? life->end : at, id);
                 found(all, "bounds", text);
                 return text;
             }

@@ -1,19 +1,20 @@
-// What the simulated device watches: bounds of blocks, bytes never written, uses of memory that nothing orders.
+// What the simulated device watches: bounds of blocks, bytes never written, uses of memory that nothing
+// orders.
 //
 // Note [Happens-before]
-// Every task has a clock: for each stream, the last of its tasks that is known to come before. It comes from the
-// stream's own order, from events waited for, and from what the host had waited for when the task was
+// Every task has a clock: for each stream, the last of its tasks that is known to come before. It comes from
+// the stream's own order, from events waited for, and from what the host had waited for when the task was
 // enqueued; so it is known at the enqueue, and does not depend on the order in which tasks happen to run. For
-// each 512 bytes of memory the last writer and the readers since are kept, with the bytes they touched. Two uses
-// of the same bytes, one of them a write, are a race unless the earlier is in the later's clock. An allocation
-// counts as a write on its stream: a block that is handed on before another stream is done with it (a missing
-// record_stream) is a race with the allocation.
+// each 512 bytes of memory the last writer and the readers since are kept, with the bytes they touched. Two
+// uses of the same bytes, one of them a write, are a race unless the earlier is in the later's clock. An
+// allocation counts as a write on its stream: a block that is handed on before another stream is done with it
+// (a missing record_stream) is a race with the allocation.
 //
 // Note [Births and deaths]
-// The allocator's blocks are born and die on the host, but the bytes change in the order of the stream: a block's
-// birth is a task on its stream that marks the bytes as never written, fills them with 0xFF (NaN, -1) and arms
-// guard bytes between its end and the next multiple of 512; its death is one that looks at the guard. A task may
-// touch a block if it was enqueued between the two.
+// The allocator's blocks are born and die on the host, but the bytes change in the order of the stream: a
+// block's birth is a task on its stream that marks the bytes as never written, fills them with 0xFF (NaN, -1)
+// and arms guard bytes between its end and the next multiple of 512; its death is one that looks at the
+// guard. A task may touch a block if it was enqueued between the two.
 #pragma once
 
 #include "world.h"

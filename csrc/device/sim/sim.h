@@ -63,15 +63,16 @@ struct Finding {
 std::vector<Finding> take_findings();
 void add_finding(std::string kind, std::string text);
 
-// ---- what is watched: check.h ------------------------------------------------------------------------------
+// ---- what is watched: check.h
+// ------------------------------------------------------------------------------
 
 // An allocator gave out `bytes` at `start` for use on a stream, and took them back.
 void block_born(CUdeviceptr start, std::size_t bytes, CUstream stream);
 void block_died(CUdeviceptr start, CUstream stream);
 // The running kernel loads or stores `item` bytes at each address where the mask (null: everywhere) holds. ""
 // or what is wrong with it: then nothing may be touched. What is only suspect becomes a finding.
-std::string check_access(const std::uint64_t* addresses, const bool* mask, std::size_t count, std::size_t item,
-                         bool write);
+std::string check_access(const std::uint64_t* addresses, const bool* mask, std::size_t count,
+                         std::size_t item, bool write);
 
 // Runs some tasks if there are any: polling makes progress by this. May run kernels: hold no lock.
 void step();
