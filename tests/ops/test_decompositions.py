@@ -75,3 +75,17 @@ def test_hash_of_any_order():
     assert (
         tritorch.hash_tensor(x).item() == tritorch.hash_tensor(x.flip(0)).item() != tritorch.hash_tensor(x[1:]).item()
     )
+
+
+def test_gradients_of_complex_matrices():
+    A, B = (matrices(4, 3, 3, dtype=tritorch.complex128)[i].requires_grad_() for i in (0, 1))
+    det, slogdet = tritorch.linalg.det, tritorch.linalg.slogdet
+    for function, arguments in ((tritorch.nn.functional.linear, (A, B)), (det, (A,)), (slogdet, (A,)), (tritorch.logdet, (A,))):
+        assert tritorch.autograd.gradcheck(function, arguments)
+
+
+def test_overlapping_windows_of_complex_numbers_add_up():
+    x = matrices(1, 4, 5, dtype=tritorch.complex128)
+    whole = tritorch.nn.functional.fold(x, (1, 8), (1, 4))
+    parts = [tritorch.nn.functional.fold(part, (1, 8), (1, 4)) for part in (x.real, x.imag)]
+    assert tritorch.allclose(whole, tritorch.complex(*parts))

@@ -241,7 +241,9 @@ class pseudo_inverse(Op, function=False, method=False, has_out=False):
 
     def cpu(A, cutoff, hermitian: bool):
         if hermitian:
-            A = np.tril(A) + np.tril(A, -1).conj().swapaxes(-2, -1)
+            below = np.tril(A, -1)
+            diagonal = np.eye(A.shape[-1], dtype=A.dtype.type(0).real.dtype) * A.real
+            A = (below + diagonal + below.conj().swapaxes(-2, -1)).astype(A.dtype, copy=False)
         u, s, vh = np.linalg.svd(A, full_matrices=False)
         kept = s > np.asarray(cutoff)[..., None]
         inverse = np.where(kept, 1 / np.where(kept, s, 1), 0)

@@ -168,7 +168,7 @@ class slogdet_of(Op, function=False, method=False, has_out=False, returns=("sign
         slope = grad_logabsdet
         if A.is_complex() and grad_sign is not None:
             turned = (sign.conj() * grad_sign).imag
-            slope = (0 if slope is None else slope) - 1j * turned
+            slope = (0 if slope is None else slope) + 1j * turned
         if slope is None:
             return ops.zeros_like(A)
         return slope.unsqueeze(-1).unsqueeze(-1) * inverse
@@ -228,7 +228,7 @@ class cofactors(Op, function=False, method=False, has_out=False):
         u, s, vh = ops.linalg_svd(A)
         others = ops.product_of_others(s, (s.ndim - 1,))
         turn = ops.linalg_det(u.detach() @ vh.detach())
-        return (turn.unsqueeze(-1).unsqueeze(-1) * ((u * others.unsqueeze(-2).to(u.dtype)) @ vh)).conj()
+        return turn.unsqueeze(-1).unsqueeze(-1) * conj((u * others.unsqueeze(-2).to(u.dtype)) @ vh)
 
 
 class linalg_det(Op, home="linalg", also="det", method=False):

@@ -185,14 +185,15 @@ def _variance(input, dim, unbiased, correction, keepdim, dtype, mask):
         input = input * 1.0
     elif dtype is not None:
         input = input.to(dtype)
+    kind = input.dtype
     if mask is None:
-        return ops.var_of(input, dim, correction, keepdim)
+        return ops.var_of(input, dim, correction, keepdim).to(kind)
     count = _spread_mask(input, mask).sum(dim, True)
     distance = input - _only(input, mask, 0).sum(dim, True) / count
     squares = (distance * conj(distance)).real if input.is_complex() else distance.square()
     total = _only(squares, mask, 0).sum(dim, keepdim)
     count = count if keepdim else count.reshape(total.shape)
-    return total / (count - correction).clamp(min=0)
+    return (total / (count - correction).clamp(min=0)).to(kind)
 
 
 class masked_var(Op, home="masked", has_out=False):

@@ -148,12 +148,12 @@ class linear(Op, home="nn.functional", method=False, has_out=False, lean=_C.lean
         return out
 
     def d_input(grad, weight):
-        return grad @ weight if weight.ndim == 2 else grad.unsqueeze(-1) * weight
+        return grad @ conj(weight) if weight.ndim == 2 else grad.unsqueeze(-1) * conj(weight)
 
     def d_weight(grad, input, weight_shape):
         if len(weight_shape) == 1:
-            return _rows(grad.unsqueeze(-1) * input).sum(0)
-        return _rows(grad).t() @ _rows(input)
+            return _rows(grad.unsqueeze(-1) * conj(input)).sum(0)
+        return _rows(grad).t() @ conj(_rows(input))
 
     def d_bias(grad):
         return grad
