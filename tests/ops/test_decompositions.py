@@ -80,7 +80,12 @@ def test_hash_of_any_order():
 def test_gradients_of_complex_matrices():
     A, B = (matrices(4, 3, 3, dtype=tritorch.complex128)[i].requires_grad_() for i in (0, 1))
     det, slogdet = tritorch.linalg.det, tritorch.linalg.slogdet
-    for function, arguments in ((tritorch.nn.functional.linear, (A, B)), (det, (A,)), (slogdet, (A,)), (tritorch.logdet, (A,))):
+    for function, arguments in (
+        (tritorch.nn.functional.linear, (A, B)),
+        (det, (A,)),
+        (slogdet, (A,)),
+        (tritorch.logdet, (A,)),
+    ):
         assert tritorch.autograd.gradcheck(function, arguments)
 
 
