@@ -9,17 +9,20 @@ import threading
 import types
 from contextlib import contextmanager
 
+import numpy as np
 import triton
 import triton.compiler
-from triton.backends.compiler import GPUTarget
+from triton.backends.compiler import BaseBackend, GPUTarget
 from triton.backends.driver import DriverBase
-from triton.runtime.jit import JITFunction
+from triton.runtime.jit import JITFunction, native_specialize_impl
 
+from .. import _C
 from . import array, interpret
+from .device import device
+from .launch import architecture, code_of, simulated_plan
 
 __all__ = ["Driver", "be_active", "compiling_for"]
 
-SIMULATED = {"max_shared_mem": 232_448, "max_num_regs": 65_536, "multiprocessor_count": 4, "warpSize": 32}
 _compiling = threading.local()
 
 
@@ -52,23 +55,22 @@ class Driver(DriverBase):
 
     def get_current_target(self):
         arch = getattr(_compiling, "arch", None)
-        return GPUTarget("cuda", 90 if arch is None else arch, 32)
+        return GPUTarget("cuda", architecture(_C.current_device()) if arch is None else arch, 32)
 
     def get_current_device(self):
-        return 0
+        return _C.current_device()
 
     def set_current_device(self, device):
-        if device != 0:
-            raise RuntimeError(f"expected device 0, the only one there is, got {device}")
+        _C.set_current_device(device)
 
-    def get_device_capability(self, device=0):
-        return divmod(self.get_current_target().arch, 10)
+    def get_device_capability(self, device=None):
+        return divmod(architecture(_C.current_device() if device is None else device), 10)
 
     def get_current_stream(self, device):
-        return 0
+        return _C.stream_current(device)
 
     def get_active_torch_device(self):
-        return array.cuda_device(self.get_current_device())
+        return device("cuda", _C.current_device())
 
     def get_device_interface(self):
         raise NotImplementedError(
@@ -82,65 +84,120 @@ class Driver(DriverBase):
         raise NotImplementedError(f"kernels are launched without C++ made for their types ({ty})")
 
 
-def timed(call, *, quantiles=None, **kwargs):
-    """How long ``call()`` takes, in ms at the quantiles.
+def timed(call, *, quantiles=None, warmup=25, rep=100, **kwargs):
+    """How long ``call()`` takes, in ms at the quantiles (or the median), measured for ``rep`` ms with a cold L2 cache.
 
     The simulated device keeps no time: there every configuration runs once, and the first is taken.
     """
     call()
-    return [1.0] * len(quantiles) if quantiles else 1.0
+    if _C.device_kind() != "cuda":
+        return [1.0] * len(quantiles) if quantiles else 1.0
+    cold = array.empty((2 * _C.device_properties(_C.current_device())["L2_cache_size"],), np.dtype(np.int8))
+    one = _spans(call, cold, 5)
+    for _ in range(max(1, int(warmup / max(np.median(one), 1e-3)))):
+        call()
+    spans = _spans(call, cold, max(5, min(1000, int(rep / max(np.median(one), 1e-3)))))
+    return np.quantile(spans, quantiles).tolist() if quantiles else float(np.median(spans))
+
+
+def _spans(call, cold, count):
+    """Milliseconds of each of ``count`` calls, on the current stream."""
+    device = _C.current_device()
+    stream = _C.stream_current(device)
+    events = [(_C.event_new(device, 0), _C.event_new(device, 0)) for _ in range(count)]
+    for start, end in events:
+        _C.memset_device(cold, b"\0", stream)
+        _C.event_record(device, start, stream)
+        call()
+        _C.event_record(device, end, stream)
+    _C.stream_synchronize(device, stream)
+    spans = [_C.event_elapsed(start, end) for start, end in events]
+    for event in (event for pair in events for event in pair):
+        _C.event_destroy(event)
+    return spans
 
 
 class Utilities:
     """What Triton asks of a driver beside launching."""
 
     def get_device_properties(self, device):
-        return SIMULATED
+        facts = _C.device_properties(device)
+        return {
+            "max_shared_mem": facts["shared_memory_per_block_optin"],
+            "max_num_regs": facts["regs_per_multiprocessor"],
+            "multiprocessor_count": facts["multi_processor_count"],
+            "warpSize": facts["warp_size"],
+        }
 
     def load_binary(self, name, image, shared, device):
         """Module, function, registers, spills and the most threads of a program: the interpreter needs no module."""
-        return 0, 0, 0, 0, 1024
+        if _C.device_kind() != "cuda":
+            return 0, 0, 0, 0, 1024
+        module = _C.module_load(image, device)
+        function = _C.module_function(module, name)
+        if shared > 48 << 10:
+            _C.function_attribute(function, 8, shared)  # the most dynamic shared memory
+        registers, spills, threads = (_C.function_attribute(function, n) for n in (4, 3, 0))
+        return module, function, registers, spills // 4, threads
 
     def unload_module(self, module):
-        """Nothing was loaded."""
+        if module:
+            _C.module_unload(module)
 
     def set_printf_fifo_size(self, size):
-        """The interpreter prints at once."""
+        """The default is kept."""
 
 
 class Launcher:
     """Launches one compiled kernel. Triton makes one for each, and calls it with all of the function's arguments."""
 
     def __init__(self, source, metadata):
-        self.kernel = interpreted(source.fn)
+        self.source, self.metadata, self.plan = source, metadata, None
         self.types = source.signature
         unknown = [t for t in self.types.values() if not isinstance(t, str) or t.startswith("tensordesc")]
         if unknown:
             raise NotImplementedError(
                 f"kernel {source.fn.__name__}: expected pointers and numbers as arguments, got {unknown[0]}"
             )
+        self.codes = "".join("x" if kind == "constexpr" else code_of(kind) for kind in self.types.values())
 
     def __call__(self, x, y, z, stream, function, metadata, launch_metadata, enter_hook, exit_hook, *args):
         if enter_hook is not None:
             enter_hook(launch_metadata)
-        if x * y * z > 0:
-            arguments, constants = [], {}
-            for (name, kind), value in zip(self.types.items(), args, strict=True):
-                if kind == "constexpr":
-                    constants[name] = interpreted(value)
-                else:
-                    arguments.append((name, kind, value if not kind.startswith("*") else address(name, value)))
-            interpret.launch(self.kernel, (x, y, z), arguments, constants)
+        values = tuple(
+            address(name, value) if code == "P" else value
+            for (name, code), value in zip(zip(self.types, self.codes, strict=True), args, strict=True)
+        )
+        if self.plan is None:
+            self.plan = self._planned(function, args)
+        _C.launch_plan(self.plan, (x, y, z), _C.current_device(), stream, values)
         if exit_hook is not None:
             exit_hook(launch_metadata)
+
+    def _planned(self, function, args):
+        facts, fn = self.metadata, self.source.fn
+        if _C.device_kind() == "simulated":
+            signature = {name: kind for name, kind in self.types.items() if kind != "constexpr"}
+            constants = {
+                name: interpreted(value)
+                for (name, kind), value in zip(self.types.items(), args, strict=True)
+                if kind == "constexpr"
+            }
+            options = {"num_warps": facts.num_warps}
+            return simulated_plan(fn.__name__, lambda: interpreted(fn), signature, constants, self.codes, options)
+        return _C.make_plan(
+            function, self.codes, 32 * facts.num_warps, facts.shared, facts.num_ctas,
+            bool(facts.launch_cooperative_grid), bool(facts.launch_pdl),
+            (facts.global_scratch_size, facts.profile_scratch_size or 0),
+        )  # fmt: skip
 
 
 def address(name, value):
     """The device address that an argument stands for: of a tensor on a device, or the number itself."""
     if value is None or isinstance(value, int):
         return value or 0
-    device = getattr(value, "device", None)
-    if getattr(device, "type", device) == "cpu":
+    place = getattr(value, "device", None)
+    if getattr(place, "type", place) == "cpu":
         raise ValueError(f"Pointer argument {name} cannot be accessed from Triton (cpu tensor?)")
     return value.data_ptr()
 
@@ -169,6 +226,9 @@ def _compile(*args, **kwargs):
     with interpret.unpatched():
         return _triton_compile(*args, **kwargs)
 
+
+with interpret.unpatched():  # at its first use this imports a part of Triton that wants the compiler's language
+    native_specialize_impl(BaseBackend, 2, False, True, True)
 
 _triton_compile = triton.compiler.compile
 triton.compiler.compile = _compile  # kernels take it from there: the interpreter may have patched the language

@@ -6,9 +6,8 @@ at once where Triton has been imported before tritorch, else when the module is 
 set is left alone, and so is Triton on a machine where tritorch sees no device.
 """
 
-import importlib.abc
-import importlib.util
 import sys
+from importlib.machinery import PathFinder
 
 from . import gpu
 from .jit import load
@@ -27,14 +26,14 @@ def _replace(module):
     module._create_driver = create_driver
 
 
-class _Finder(importlib.abc.MetaPathFinder):
+class _Finder:
     """Finds ``triton.runtime.driver`` as everybody would, and sees it first when it is loaded."""
 
     def find_spec(self, name, path=None, target=None):
         if name != _MODULE:
             return None
         sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
+        spec = PathFinder.find_spec(name, path, target)
         if spec is not None and spec.loader is not None:
             run = spec.loader.exec_module
 
@@ -52,7 +51,7 @@ def install():
     if module is not None:
         _replace(module)
     else:
-        sys.meta_path.insert(0, _Finder())
+        sys.meta_path.insert(0, _Finder())  # type: ignore[arg-type] - all that is asked of a finder
 
 
 install()
