@@ -1,11 +1,12 @@
 // Launching kernels: from a call with arrays and numbers to cuLaunchKernelEx.
 //
 // Note [Launches]
-// What a kernel is compiled for follows from its arguments as in Triton: the dtype of an array and whether its
-// address is a multiple of 16; for an integer whether it is one, and whether it needs 64 bits. (That an integer
-// is 1 makes it no constant, as it does in Triton: our kernels say themselves what is one.) Together with the constants given by name these are the signature, a
-// string of bytes that is made for every call and looked up. Only a signature that is new asks Python for a
-// plan: a loaded function and how its parameters are laid out. All state here belongs to the GIL.
+// What a kernel is compiled for follows from its arguments as in Triton: the dtype of an array and whether
+// its address is a multiple of 16; for an integer whether it is one, and whether it needs 64 bits. (That an
+// integer is 1 makes it no constant, as it does in Triton: our kernels say themselves what is one.) Together
+// with the constants given by name these are the signature, a string of bytes that is made for every call and
+// looked up. Only a signature that is new asks Python for a plan: a loaded function and how its parameters
+// are laid out. All state here belongs to the GIL.
 #include "device.h"
 #include "tensor.h"
 
@@ -22,7 +23,8 @@ constexpr std::size_t most_parameters = 128;
 
 struct Plan {
     CUfunction function = nullptr;
-    std::string codes;  // a letter an argument, as in the struct module; P a pointer, g bfloat16, x not passed
+    std::string
+        codes;  // a letter an argument, as in the struct module; P a pointer, g bfloat16, x not passed
     unsigned block = 0, shared = 0, ctas = 1;
     bool cooperative = false, dependent = false;
     std::size_t scratch[2] = {0, 0};  // bytes a program, for the kernel's own use and for profiling
@@ -38,7 +40,8 @@ auto& entries = *new std::unordered_map<std::string, Entry>;  // never destroyed
 PyObject* planner = nullptr;  // planner(kernel, tags, args, constants) -> plan
 std::string signature;        // of the call that is being made
 
-// ---- values --------------------------------------------------------------------------------------------------
+// ---- values
+// --------------------------------------------------------------------------------------------------
 
 template <class T>
 int put(std::uint64_t* slot, T value) noexcept {
@@ -71,33 +74,34 @@ int put_bfloat16(std::uint64_t* slot, double value) {
 
 int put_value(std::uint64_t* slot, char code, PyObject* value) {
     switch (code) {
-    case 'P': return put_pointer(slot, value);
-    case '?': {
-        const int truth = PyObject_IsTrue(value);
-        return truth < 0 ? -1 : put(slot, std::uint8_t(truth));
-    }
-    case 'b':
-    case 'h':
-    case 'i':
-    case 'q': return put_integer(slot, value, false);
-    case 'B':
-    case 'H':
-    case 'I':
-    case 'Q': return put_integer(slot, value, true);
+        case 'P': return put_pointer(slot, value);
+        case '?': {
+            const int truth = PyObject_IsTrue(value);
+            return truth < 0 ? -1 : put(slot, std::uint8_t(truth));
+        }
+        case 'b':
+        case 'h':
+        case 'i':
+        case 'q': return put_integer(slot, value, false);
+        case 'B':
+        case 'H':
+        case 'I':
+        case 'Q': return put_integer(slot, value, true);
     }
     const double number = PyFloat_AsDouble(value);
     if (number == -1 && PyErr_Occurred()) return -1;
     switch (code) {
-    case 'd': return put(slot, number);
-    case 'f': return put(slot, float(number));
-    case 'e': return PyFloat_Pack2(number, reinterpret_cast<char*>(slot), 1);
-    case 'g': return put_bfloat16(slot, number);
+        case 'd': return put(slot, number);
+        case 'f': return put(slot, float(number));
+        case 'e': return PyFloat_Pack2(number, reinterpret_cast<char*>(slot), 1);
+        case 'g': return put_bfloat16(slot, number);
     }
     PyErr_Format(PyExc_SystemError, "launch: a parameter of kind %c", code);
     return -1;
 }
 
-// ---- launching -----------------------------------------------------------------------------------------------
+// ---- launching
+// -----------------------------------------------------------------------------------------------
 
 // Memory that a launch needs beside its arguments: it goes back to the stream's pool at once, whose next user
 // comes after the launch in the stream's order.
@@ -134,7 +138,8 @@ int read_grid(PyObject* object, Grid& grid) {
         const long long size = PyLong_AsLongLong(PyTuple_GET_ITEM(object, i));
         if (size == -1 && PyErr_Occurred()) return -1;
         if (size < 0 || size > (i == 0 ? 0x7fffffff : 65535)) {
-            PyErr_Format(PyExc_ValueError, "launch: expected a grid within 2147483647, 65535, 65535, got %R", object);
+            PyErr_Format(PyExc_ValueError, "launch: expected a grid within 2147483647, 65535, 65535, got %R",
+                         object);
             return -1;
         }
         empty |= size == 0;
@@ -169,25 +174,31 @@ int run(const Plan& plan, const Grid& grid, int device, CUstream stream, PyObjec
         return attributes[used++];
     };
     if (plan.cooperative) attribute(2).value.cooperative = 1;
-    if (plan.dependent) attribute(6).value.cooperative = 1;  // programmatic stream serialization: an int as well
+    if (plan.dependent)
+        attribute(6).value.cooperative = 1;  // programmatic stream serialization: an int as well
     if (plan.ctas > 1) {
         attribute(4).value.cluster = {plan.ctas, 1, 1};
         attribute(5).value.cooperative = 1;  // clusters spread over the card
     }
-    const CUlaunchConfig config = {grid[0] * plan.ctas, grid[1], grid[2], plan.block, 1, 1, plan.shared,
-                                   stream,              used ? attributes : nullptr, used};
+    const CUlaunchConfig config = {
+        grid[0] * plan.ctas,         grid[1], grid[2], plan.block, 1, 1, plan.shared, stream,
+        used ? attributes : nullptr, used};
     TRITORCH_CALL(cuLaunchKernelEx, &config, plan.function, parameters, nullptr);
     after_launch();
     return 0;
 }
 
-// ---- signatures ----------------------------------------------------------------------------------------------
+// ---- signatures
+// ----------------------------------------------------------------------------------------------
 
-void add_bytes(const void* bytes, std::size_t count) { signature.append(static_cast<const char*>(bytes), count); }
+void add_bytes(const void* bytes, std::size_t count) {
+    signature.append(static_cast<const char*>(bytes), count);
+}
 
 // The tag of one argument, for the signature and for the planner. 0 with an error set.
 char tag_of(PyObject* x) {
-    if (is_device_array(x)) return reinterpret_cast<std::uintptr_t>(PyArray_DATA(as_array(x))) % 16 ? 'p' : 'P';
+    if (is_device_array(x))
+        return reinterpret_cast<std::uintptr_t>(PyArray_DATA(as_array(x))) % 16 ? 'p' : 'P';
     if (PyBool_Check(x)) return '?';
     if (PyLong_CheckExact(x)) {
         int overflow = 0;
@@ -238,7 +249,8 @@ void sign_constant(PyObject* name, PyObject* value) {
         return;
     } else if (PyTuple_CheckExact(value)) {
         signature += '(';
-        for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(value); ++i) sign_constant(name, PyTuple_GET_ITEM(value, i));
+        for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(value); ++i)
+            sign_constant(name, PyTuple_GET_ITEM(value, i));
         signature += ')';
         return;
     }
@@ -308,7 +320,8 @@ PyObject* launch_kernel(PyObject*, PyObject* const* args, Py_ssize_t count, PyOb
 PyObject* launch_plan(PyObject*, PyObject* args) {
     PyObject *object, *grid_object, *handle, *values;
     int device;
-    if (!PyArg_ParseTuple(args, "OOiOO!:launch_plan", &object, &grid_object, &device, &handle, &PyTuple_Type, &values))
+    if (!PyArg_ParseTuple(args, "OOiOO!:launch_plan", &object, &grid_object, &device, &handle, &PyTuple_Type,
+                          &values))
         return nullptr;
     const Plan* plan = plan_of(object);
     Grid grid;
@@ -326,16 +339,16 @@ PyObject* launch_plan(PyObject*, PyObject* args) {
 }
 
 PyObject* make_plan(PyObject*, PyObject* args, PyObject* names) {
-    static const char* keywords[] = {"function", "codes",       "block",     "shared",
-                                     "ctas",     "cooperative", "dependent", "scratch", nullptr};
+    static const char* keywords[] = {"function",    "codes",     "block",   "shared", "ctas",
+                                     "cooperative", "dependent", "scratch", nullptr};
     PyObject* function;
     const char* codes;
     Plan plan;
     int cooperative = 0, dependent = 0;
     Py_ssize_t scratch[2] = {0, 0};
-    if (!PyArg_ParseTupleAndKeywords(args, names, "OsII|Ipp(nn):make_plan", const_cast<char**>(keywords), &function,
-                                     &codes, &plan.block, &plan.shared, &plan.ctas, &cooperative, &dependent,
-                                     &scratch[0], &scratch[1]) ||
+    if (!PyArg_ParseTupleAndKeywords(args, names, "OsII|Ipp(nn):make_plan", const_cast<char**>(keywords),
+                                     &function, &codes, &plan.block, &plan.shared, &plan.ctas, &cooperative,
+                                     &dependent, &scratch[0], &scratch[1]) ||
         !handle_from(function, &plan.function))
         return nullptr;
     plan.codes = codes;
@@ -367,12 +380,16 @@ PyMethodDef functions[] = {
      "launch_plan(plan, grid, device, stream, values)\n\nstream: a handle, or None for the current one; "
      "values: a tuple, one for each code."},
     {"make_plan", method(make_plan), METH_VARARGS | METH_KEYWORDS,
-     "make_plan(function, codes, block, shared, ctas=1, cooperative=False, dependent=False, scratch=(0, 0))\n\n"
-     "codes: a letter an argument as in the struct module, P a pointer, g bfloat16, x not passed; block: threads; "
+     "make_plan(function, codes, block, shared, ctas=1, cooperative=False, dependent=False, scratch=(0, "
+     "0))\n\n"
+     "codes: a letter an argument as in the struct module, P a pointer, g bfloat16, x not passed; block: "
+     "threads; "
      "scratch: bytes a program for the kernel and for profiling."},
     {"set_planner", set_planner, METH_O,
-     "set_planner(function) -> the one before\n\nfunction(kernel, tags, args, constants) -> plan, for signatures that are new. tags, "
-     "a letter an argument: P p an array (aligned or not), ? f U S a bool, float, 64-bit unsigned, NumPy scalar, "
+     "set_planner(function) -> the one before\n\nfunction(kernel, tags, args, constants) -> plan, for "
+     "signatures that are new. tags, "
+     "a letter an argument: P p an array (aligned or not), ? f U S a bool, float, 64-bit unsigned, NumPy "
+     "scalar, "
      "i I q Q an integer of 32 or 64 bits (a multiple of 16: I, Q)."},
     {"forget_plans", forget, METH_NOARGS, "forget_plans()"},
     {nullptr}};
