@@ -225,7 +225,13 @@ def _function(cls):
     if cls.slot == "eager":
         return _eager(cls)
     extra = (["out"] if cls.has_out else []) + _numpy_names(cls)
-    lines = [f"def {cls.short}({_signature(cls, *extra)}):", *_aliases(cls), *cls.head_lines(), *_fast(cls, "function")]
+    lines = [
+        f"def {cls.short}({_signature(cls, *extra)}):",
+        *_aliases(cls),
+        *cls.both_lines(),
+        *cls.head_lines(),
+        *_fast(cls, "function"),
+    ]
     lines += [*_bind(cls), *cls.bind_lines(), *_check(cls), *_run(cls)]
     if cls.has_out:
         inputs = "".join(f"{a.name}, " for a in cls.args if a.is_tensor)
@@ -280,7 +286,7 @@ def _inplace(cls):
     if cls.slot == "eager":
         call = f"LOOP({', '.join(f'{a.name}={a.name}' if a.keyword_only else a.name for a in cls.args)})"
         return [*lines, *_bind_eager(cls), f"    return assign_tensor({first}, {call}, {name!r})"]
-    lines += [*_fast(cls, "inplace"), *_bind(cls), *_check(cls)]
+    lines += [*cls.both_lines(), *_fast(cls, "inplace"), *_bind(cls), *_check(cls)]
     if cls.rebinds:  # nothing is written: it becomes another window
         args = ", ".join(a.name for a in cls.args)
         lines += [f"    check_inplace({first}, needs_grad({first}))", f"    bump({first})"]

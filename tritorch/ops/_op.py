@@ -204,6 +204,11 @@ class Op(metaclass=OpMeta):
         return loop
 
     @classmethod
+    def both_lines(cls):
+        """Lines at the head of the function and of the in-place form: names that stand for others."""
+        return []
+
+    @classmethod
     def head_lines(cls):
         """Lines at the head of the call path: turns that leave it before anything is bound."""
         return []
@@ -291,6 +296,8 @@ def _derivatives(cls, functions):
                 raise TypeError(f"operator {cls.path}: {key} is the derivative of an unknown argument {target!r}")
         asked = _schema.positional(function)
         for ask in asked:
+            if ask in arguments and ask in outs:
+                raise TypeError(f"operator {cls.path}: {key} asks for {ask!r}, an argument and an output at once")
             if ask in ("grad", "out", "grads", "needs") or ask in arguments or ask in outs:
                 continue
             if (ask[:5] == "grad_" and ask[5:] in outs) or (ask[-6:] == "_shape" and ask[:-6] in tensors):

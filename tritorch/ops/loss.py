@@ -119,7 +119,7 @@ class nll_loss(Op, home="nn.functional", method=False, has_out=False):
 
     def samples(make):
         yield make(3, 4), make.indices(3, below=4)
-        yield make(2, 3, 2), make.indices(2, 2, below=3), make(3, low=0.5), {"reduction": "none"}
+        yield make(2, 3, 2), make.indices(2, 2, below=3), make.plain([1, 2, 4]), {"reduction": "none"}
         yield make(4), make.indices(below=4)
 
 
@@ -151,7 +151,7 @@ class cross_entropy(Op, home="nn.functional", method=False, has_out=False):
     def samples(make):
         yield make(3, 4), make.indices(3, below=4)
         yield make(3, 4), make(3, 4, low=0), {"label_smoothing": 0.1}
-        yield make(2, 3, 2), make.indices(2, 2, below=3), make(3, low=0.5), {"reduction": "sum", "ignore_index": 1}
+        yield make(2, 3, 2), make.indices(2, 2, below=3), make.plain([1, 2, 4]), {"reduction": "sum", "ignore_index": 1}
 
 
 def _column(weight, log_p, dim):

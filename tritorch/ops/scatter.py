@@ -74,7 +74,7 @@ class scatter(Op, inplace=True, numbers="src"):
                 [1., 0., 0.]])
     """
 
-    def head_lines():
+    def both_lines():
         return ["    if value is not None: src = value"]
 
     def check(input, dim, index, src, reduce):

@@ -24,19 +24,19 @@ class softmax_of(RowWise, function=False, method=False):
 
 
 class softmax_backward(Op, function=False, method=False, has_out=False):
-    """The gradient of softmax: ``out * (grad - sum(grad * out))``."""
+    """The gradient of softmax: ``output * (scale - sum(scale * output))`` for its gradient ``scale``."""
 
-    def cpu(grad, out, dim: Dim):
-        product = np.multiply(grad, out)
+    def cpu(scale, output, dim: Dim):
+        product = np.multiply(scale, output)
         total = np.add.reduce(product, axis=dim, keepdims=True) if product.ndim else product
-        return np.subtract(product, np.multiply(out, total))
+        return np.subtract(product, np.multiply(output, total))
 
-    def d_grad(grad_out, out, dim):
-        return ops.softmax_backward(grad_out, out, dim)
+    def d_scale(grad, output, dim):
+        return ops.softmax_backward(grad, output, dim)
 
-    def d_out(grad_out, grad, out, dim):
-        inner = (grad * out).sum(dim, True)
-        return grad_out * (grad - inner) - (grad_out * out).sum(dim, True) * grad
+    def d_output(grad, scale, output, dim):
+        inner = (scale * output).sum(dim, True)
+        return grad * (scale - inner) - (grad * output).sum(dim, True) * scale
 
 
 class log_softmax_of(RowWise, function=False, method=False):
@@ -51,18 +51,18 @@ class log_softmax_of(RowWise, function=False, method=False):
 
 
 class log_softmax_backward(Op, function=False, method=False, has_out=False):
-    """The gradient of log_softmax: ``grad - softmax * sum(grad)``."""
+    """The gradient of log_softmax: ``scale - softmax * sum(scale)`` for its gradient ``scale``."""
 
-    def cpu(grad, out, dim: Dim):
-        total = np.add.reduce(grad, axis=dim, keepdims=True) if grad.ndim else grad
-        soft = np.exp(out)
-        return np.subtract(grad, np.multiply(soft, total, out=soft if soft.ndim else None))
+    def cpu(scale, output, dim: Dim):
+        total = np.add.reduce(scale, axis=dim, keepdims=True) if scale.ndim else scale
+        soft = np.exp(output)
+        return np.subtract(scale, np.multiply(soft, total, out=soft if soft.ndim else None))
 
-    def d_grad(grad_out, out, dim):
-        return grad_out - (grad_out * out.exp()).sum(dim, True)
+    def d_scale(grad, output, dim):
+        return grad - (grad * output.exp()).sum(dim, True)
 
-    def d_out(grad_out, grad, out, dim):
-        return -(grad_out * out.exp() * grad.sum(dim, True))
+    def d_output(grad, scale, output, dim):
+        return -(grad * output.exp() * scale.sum(dim, True))
 
 
 def _default_dim(name, ndim):
