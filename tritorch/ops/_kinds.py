@@ -35,7 +35,7 @@ class Reduction(Op, kind=True):
 
     On a GPU the slot ``cuda`` is a formula that combines two values, and ``identity`` the text of what changes nothing
     there; ``cuda_map`` (of an element and its index) makes a value of an element, ``cuda_finish`` (of a value and the
-    count) the result, a bool where ``truth`` says so. Or ``cuda`` is a function of arrays, as ``cpu`` is.
+    count) the result, of the dtype that ``gives`` names, if it does. Or ``cuda`` is a function of arrays, as ``cpu`` is.
 
     Class keywords:
         code: the loop of ``_C.reduce`` that is the plain case, with the arguments ``(input, dim, keepdim)``.
@@ -45,8 +45,8 @@ class Reduction(Op, kind=True):
         halves: True hands half-precision arrays as they are; ``cpu`` gives float32.
     """
 
-    identity = "0"
-    truth = False
+    identity = "0"  # or "lowest", "highest": of the dtype
+    gives = ""
     cuda_map = cuda_finish = None
     code = lift = ""
     mean = floats = halves = False

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from . import _softmax_kernels
 from ._kinds import RowWise
 from ._op import Op, ops
 from ._schema import Dim, DType, Number
@@ -19,6 +20,9 @@ class softmax_of(RowWise, function=False, method=False):
         np.exp(out, out=out)
         return np.divide(out, np.add.reduce(out, axis=dim, keepdims=True), out=out)
 
+    def cuda(input, dim, dtype=None):
+        return _softmax_kernels.forward(input, dim, dtype, False)
+
     def d_input(grad, out, dim):
         return ops.softmax_backward(grad, out, dim)
 
@@ -30,6 +34,9 @@ class softmax_backward(Op, function=False, method=False, has_out=False):
         product = np.multiply(scale, output)
         total = np.add.reduce(product, axis=dim, keepdims=True) if product.ndim else product
         return np.subtract(product, np.multiply(output, total))
+
+    def cuda(scale, output, dim):
+        return _softmax_kernels.backward(scale, output, dim, False)
 
     def d_scale(grad, output, dim):
         return ops.softmax_backward(grad, output, dim)
@@ -46,6 +53,9 @@ class log_softmax_of(RowWise, function=False, method=False):
         out = _shifted(input, dim)
         return np.subtract(out, np.log(np.add.reduce(np.exp(out), axis=dim, keepdims=True)), out=out)
 
+    def cuda(input, dim, dtype=None):
+        return _softmax_kernels.forward(input, dim, dtype, True)
+
     def d_input(grad, out, dim):
         return ops.log_softmax_backward(grad, out, dim)
 
@@ -57,6 +67,9 @@ class log_softmax_backward(Op, function=False, method=False, has_out=False):
         total = np.add.reduce(scale, axis=dim, keepdims=True) if scale.ndim else scale
         soft = np.exp(output)
         return np.subtract(scale, np.multiply(soft, total, out=soft if soft.ndim else None))
+
+    def cuda(scale, output, dim):
+        return _softmax_kernels.backward(scale, output, dim, True)
 
     def d_scale(grad, output, dim):
         return grad - (grad * output.exp()).sum(dim, True)

@@ -225,7 +225,7 @@ def launch(kernel, grid, arguments, constants):
     Raises:
         LaunchError: naming the kernel and the program that failed.
     """
-    with _lock:
+    with _lock, np.errstate(all="ignore"):
         _patch()
         fn = kernel.rewrite()
         bound = {name: _converted(kind, value) for name, kind, value in arguments}
