@@ -45,9 +45,9 @@ def reduction_loop(cls):
         if gives:
             store = np.dtype(np.uint8 if gives == "bool" and input.dtype == np.uint8 else gives)
         identity = cls.identity if cls.identity[0] not in "lh" else bound(compute, cls.identity == "lowest")
-        return reduce(
-            cls.short, input, dim, keepdim, [store], combine, [identity], [accumulator], compute, **optional
-        )[0]
+        return reduce(cls.short, input, dim, keepdim, [store], combine, [identity], [accumulator], compute, **optional)[
+            0
+        ]
 
     return loop
 

@@ -23,9 +23,7 @@ def _place(rows, row_count, length, inner, column):
 
 
 @triton.jit
-def softmax_forward(
-    out, x, row_count, length, inner, LOG: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr
-):
+def softmax_forward(out, x, row_count, length, inner, LOG: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr):
     rows = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
     top = tl.full([ROWS, 1], float("-inf"), tl.float32)
     total = tl.zeros([ROWS, 1], tl.float32)
@@ -47,9 +45,7 @@ def softmax_forward(
 
 
 @triton.jit
-def softmax_backward(
-    out, grad, y, row_count, length, inner, LOG: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr
-):
+def softmax_backward(out, grad, y, row_count, length, inner, LOG: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr):
     rows = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
     total = tl.zeros([ROWS, 1], tl.float64 if y.dtype.element_ty == tl.float64 else tl.float32)
     for first in range(0, length, COLS):
@@ -82,7 +78,9 @@ def _run(kernel, out, arrays, dim, log):
 
 def forward(input, dim, dtype, log):
     """softmax, or its logarithm, of an array on a device along a dim."""
-    return _run(softmax_forward, empty(input.shape, input.dtype if dtype is None else dtype.np), [packed(input)], dim, log)
+    return _run(
+        softmax_forward, empty(input.shape, input.dtype if dtype is None else dtype.np), [packed(input)], dim, log
+    )
 
 
 def backward(grad, out, dim, log):
