@@ -1,5 +1,5 @@
-// The rows of csrc/reduce/rows.h for Python: functions of arrays that give arrays, float32 or float64 of one dtype, in
-// C order (others are copied first).
+// The rows of csrc/reduce/rows.h for Python: functions of arrays that give arrays, float32 or float64 of one
+// dtype, in C order (others are copied first).
 #include "../reduce/rows.h"
 
 #include "context.h"
@@ -14,12 +14,14 @@ constexpr npy_intp worth_releasing = npy_intp(1) << 14;  // elements
 
 // An array in C order, of type `type` where that is given; empty with an error set for what it cannot take.
 Ref table_of(PyObject* object, int type = -1) {
-    if (!PyArray_Check(object) || (PyArray_TYPE(as_array(object)) != NPY_FLOAT && PyArray_TYPE(as_array(object)) != NPY_DOUBLE) ||
+    if (!PyArray_Check(object) ||
+        (PyArray_TYPE(as_array(object)) != NPY_FLOAT && PyArray_TYPE(as_array(object)) != NPY_DOUBLE) ||
         (type >= 0 && PyArray_TYPE(as_array(object)) != type)) {
         PyErr_SetString(PyExc_TypeError, "expected arrays of float32 or float64, of one dtype");
         return {};
     }
-    return Ref::steal(PyArray_FromArray(as_array(object), nullptr, NPY_ARRAY_CARRAY_RO | NPY_ARRAY_NOTSWAPPED));
+    return Ref::steal(
+        PyArray_FromArray(as_array(object), nullptr, NPY_ARRAY_CARRAY_RO | NPY_ARRAY_NOTSWAPPED));
 }
 
 Ref like(PyObject* array) {
@@ -32,7 +34,9 @@ T* data(const Ref& array) {
     return array ? static_cast<T*>(PyArray_DATA(as_array(array.get()))) : nullptr;
 }
 
-bool same_size(const Ref& a, const Ref& b) { return PyArray_SIZE(as_array(a.get())) == PyArray_SIZE(as_array(b.get())); }
+bool same_size(const Ref& a, const Ref& b) {
+    return PyArray_SIZE(as_array(a.get())) == PyArray_SIZE(as_array(b.get()));
+}
 
 reduce::Table table(const Ref& array, npy_intp width, int threads) {
     return {width ? PyArray_SIZE(as_array(array.get())) / width : 0, width, threads};
@@ -63,7 +67,8 @@ PyObject* softmax(PyObject*, PyObject* args) {
     if (!PyArray_NDIM(as_array(in.get()))) return wrong_sizes();
     Ref out = like(in.get());
     if (!out) return nullptr;
-    const auto rows = table(in, PyArray_DIM(as_array(in.get()), PyArray_NDIM(as_array(in.get())) - 1), threads);
+    const auto rows =
+        table(in, PyArray_DIM(as_array(in.get()), PyArray_NDIM(as_array(in.get())) - 1), threads);
     typed(in, [&]<class T>(T) { reduce::softmax(rows, logarithm, data<const T>(in), data<T>(out)); });
     return out.release();
 }
@@ -72,7 +77,8 @@ PyObject* softmax(PyObject*, PyObject* args) {
 PyObject* softmax_back(PyObject*, PyObject* args) {
     PyObject *grad_object, *out_object;
     int logarithm, threads;
-    if (!PyArg_ParseTuple(args, "OOpi:softmax_back", &grad_object, &out_object, &logarithm, &threads)) return nullptr;
+    if (!PyArg_ParseTuple(args, "OOpi:softmax_back", &grad_object, &out_object, &logarithm, &threads))
+        return nullptr;
     const Ref out = table_of(out_object);
     if (!out) return nullptr;
     const Ref grad = table_of(grad_object, PyArray_TYPE(as_array(out.get())));
@@ -80,7 +86,8 @@ PyObject* softmax_back(PyObject*, PyObject* args) {
     if (!PyArray_NDIM(as_array(out.get())) || !same_size(grad, out)) return wrong_sizes();
     Ref result = like(out.get());
     if (!result) return nullptr;
-    const auto rows = table(out, PyArray_DIM(as_array(out.get()), PyArray_NDIM(as_array(out.get())) - 1), threads);
+    const auto rows =
+        table(out, PyArray_DIM(as_array(out.get()), PyArray_NDIM(as_array(out.get())) - 1), threads);
     typed(out, [&]<class T>(T) {
         reduce::softmax_back(rows, logarithm, data<const T>(grad), data<const T>(out), data<T>(result));
     });
@@ -92,7 +99,8 @@ PyObject* standardize(PyObject*, PyObject* args) {
     PyObject *object, *weight_object, *bias_object;
     int dims, threads;
     double eps;
-    if (!PyArg_ParseTuple(args, "OOOidi:standardize", &object, &weight_object, &bias_object, &dims, &eps, &threads))
+    if (!PyArg_ParseTuple(args, "OOOidi:standardize", &object, &weight_object, &bias_object, &dims, &eps,
+                          &threads))
         return nullptr;
     const Ref in = table_of(object);
     if (!in) return nullptr;
@@ -114,18 +122,19 @@ PyObject* standardize(PyObject*, PyObject* args) {
     if (!out || !mean || !rstd) return nullptr;
     const auto rows = table(in, width, threads);
     typed(in, [&]<class T>(T) {
-        reduce::standardize<T>(rows, eps, data<const T>(in), data<const T>(weight), data<const T>(bias), data<T>(out),
-                               data<T>(mean), data<T>(rstd));
+        reduce::standardize<T>(rows, eps, data<const T>(in), data<const T>(weight), data<const T>(bias),
+                               data<T>(out), data<T>(mean), data<T>(rstd));
     });
     return Py_BuildValue("(NNN)", out.release(), mean.release(), rstd.release());
 }
 
-// (grad, input, weight or None, mean, rstd, (of input, of weight, of bias)): those gradients, None where not asked for.
+// (grad, input, weight or None, mean, rstd, (of input, of weight, of bias)): those gradients, None where not
+// asked for.
 PyObject* standardize_back(PyObject*, PyObject* args) {
     PyObject* objects[5];
     int of_input, of_weight, of_bias, threads;
-    if (!PyArg_ParseTuple(args, "OOOOO(ppp)i:standardize_back", &objects[0], &objects[1], &objects[2], &objects[3],
-                          &objects[4], &of_input, &of_weight, &of_bias, &threads))
+    if (!PyArg_ParseTuple(args, "OOOOO(ppp)i:standardize_back", &objects[0], &objects[1], &objects[2],
+                          &objects[3], &objects[4], &of_input, &of_weight, &of_bias, &threads))
         return nullptr;
     const Ref in = table_of(objects[1]);
     if (!in) return nullptr;
@@ -136,7 +145,7 @@ PyObject* standardize_back(PyObject*, PyObject* args) {
         others[i] = table_of(objects[i], type);
         if (!others[i]) return nullptr;
     }
-    const auto &[grad, unused, weight, mean, rstd] = others;
+    const auto& [grad, unused, weight, mean, rstd] = others;
     const npy_intp size = PyArray_SIZE(as_array(in.get())), rows = PyArray_SIZE(as_array(mean.get()));
     const npy_intp width = rows ? size / rows : 0;
     if (!same_size(grad, in) || !same_size(mean, rstd) || rows * width != size ||
@@ -147,9 +156,9 @@ PyObject* standardize_back(PyObject*, PyObject* args) {
               bias_grad = of_bias ? Ref::steal(PyArray_SimpleNew(1, &width, type)) : Ref();
     if (PyErr_Occurred()) return nullptr;
     typed(in, [&]<class T>(T) {
-        reduce::standardize_back<T>({rows, width, threads}, data<const T>(grad), data<const T>(in), data<const T>(weight),
-                                    data<const T>(mean), data<const T>(rstd), data<T>(in_grad), data<T>(weight_grad),
-                                    data<T>(bias_grad));
+        reduce::standardize_back<T>({rows, width, threads}, data<const T>(grad), data<const T>(in),
+                                    data<const T>(weight), data<const T>(mean), data<const T>(rstd),
+                                    data<T>(in_grad), data<T>(weight_grad), data<T>(bias_grad));
     });
     const auto given = [](const Ref& array) { return array ? array.get() : Py_None; };
     return Py_BuildValue("(OOO)", given(in_grad), given(weight_grad), given(bias_grad));
@@ -161,10 +170,12 @@ PyMethodDef functions[] = {
     {"softmax_back", softmax_back, METH_VARARGS,
      "softmax_back(grad, out, logarithm, threads)\n\nThe gradient of what softmax() was given."},
     {"standardize", standardize, METH_VARARGS,
-     "standardize(array, weight, bias, dims, eps, threads)\n\n(out, mean, rstd) over the last `dims` dims; weight and "
+     "standardize(array, weight, bias, dims, eps, threads)\n\n(out, mean, rstd) over the last `dims` dims; "
+     "weight and "
      "bias, of their shape, may be None."},
     {"standardize_back", standardize_back, METH_VARARGS,
-     "standardize_back(grad, array, weight, mean, rstd, (of_input, of_weight, of_bias), threads)\n\nThose gradients: "
+     "standardize_back(grad, array, weight, mean, rstd, (of_input, of_weight, of_bias), threads)\n\nThose "
+     "gradients: "
      "None where not asked for; weight's and bias' in one dim."},
     {nullptr}};
 

@@ -42,7 +42,8 @@ TRITORCH_INLINE T largest(const T* x, std::int64_t n) {
     std::int64_t i = 0;
     for (; i + lanes <= n; i += lanes)
 #pragma GCC ivdep
-        for (int lane = 0; lane < lanes; ++lane) part[lane] = pointwise::select(x[i + lane] > part[lane], x[i + lane], part[lane]);
+        for (int lane = 0; lane < lanes; ++lane)
+            part[lane] = pointwise::select(x[i + lane] > part[lane], x[i + lane], part[lane]);
     for (; i < n; ++i) part[0] = x[i] > part[0] ? x[i] : part[0];
     for (T p : part) part[0] = p > part[0] ? p : part[0];
     return part[0];
@@ -97,7 +98,8 @@ TRITORCH_INLINE void softmax_back_rows(const SoftmaxBack<T>& task, std::int64_t 
 #pragma GCC ivdep
             for (std::int64_t i = 0; i < n; ++i) to[i] = g[i] - pointwise::exp(out[i]) * total;
         } else {
-            const T total = static_cast<T>(sum<T>(n, [&](std::int64_t i) TRITORCH_FORCED { return g[i] * out[i]; }));
+            const T total =
+                static_cast<T>(sum<T>(n, [&](std::int64_t i) TRITORCH_FORCED { return g[i] * out[i]; }));
 #pragma GCC ivdep
             for (std::int64_t i = 0; i < n; ++i) to[i] = out[i] * (g[i] - total);
         }
@@ -119,7 +121,8 @@ TRITORCH_INLINE void standardize_rows(const Standard<T>& task, std::int64_t firs
         const T* x = task.in + row * n;
         T* out = task.out + row * n;
         const T mean = static_cast<T>(sum<T>(n, [&](std::int64_t i) TRITORCH_FORCED { return x[i]; }) / n);
-        const double squares = sum<T>(n, [&](std::int64_t i) TRITORCH_FORCED { return (x[i] - mean) * (x[i] - mean); });
+        const double squares =
+            sum<T>(n, [&](std::int64_t i) TRITORCH_FORCED { return (x[i] - mean) * (x[i] - mean); });
         const T rstd = static_cast<T>(1 / std::sqrt(squares / n + task.eps));
         const T *w = task.weight, *b = task.bias;
         if (w && b)
@@ -148,7 +151,8 @@ struct StandardBack {
 };
 
 template <class T>
-TRITORCH_INLINE void standardize_back_rows(const StandardBack<T>& task, std::int64_t first, std::int64_t last) {
+TRITORCH_INLINE void standardize_back_rows(const StandardBack<T>& task, std::int64_t first,
+                                           std::int64_t last) {
     const std::int64_t n = task.width;
     for (std::int64_t row = first; row < last; ++row) {
         const T *x = task.in + row * n, *g = task.grad + row * n, *w = task.weight;
@@ -160,10 +164,12 @@ TRITORCH_INLINE void standardize_back_rows(const StandardBack<T>& task, std::int
                 for (std::int64_t i = 0; i < n; ++i) to[i] = g[i] * w[i];
             else std::copy_n(g, n, to);
             const double plain = sum<T>(n, [&](std::int64_t i) TRITORCH_FORCED { return to[i]; });
-            const double along = sum<T>(n, [&](std::int64_t i) TRITORCH_FORCED { return to[i] * ((x[i] - mean) * rstd); });
+            const double along =
+                sum<T>(n, [&](std::int64_t i) TRITORCH_FORCED { return to[i] * ((x[i] - mean) * rstd); });
             const T shift = static_cast<T>(plain / n), slope = static_cast<T>(along / n);
 #pragma GCC ivdep
-            for (std::int64_t i = 0; i < n; ++i) to[i] = rstd * (to[i] - shift - (x[i] - mean) * rstd * slope);
+            for (std::int64_t i = 0; i < n; ++i)
+                to[i] = rstd * (to[i] - shift - (x[i] - mean) * rstd * slope);
         }
         if (task.weights)
 #pragma GCC ivdep
@@ -174,12 +180,12 @@ TRITORCH_INLINE void standardize_back_rows(const StandardBack<T>& task, std::int
     }
 }
 
-#define TRITORCH_ROWS(name, Task)                                                            \
-    TRITORCH_CLONES void work(const Task<float>& task, std::int64_t a, std::int64_t b) {     \
-        name<float>(task, a, b);                                                             \
-    }                                                                                        \
-    TRITORCH_CLONES void work(const Task<double>& task, std::int64_t a, std::int64_t b) {    \
-        name<double>(task, a, b);                                                            \
+#define TRITORCH_ROWS(name, Task)                                                         \
+    TRITORCH_CLONES void work(const Task<float>& task, std::int64_t a, std::int64_t b) {  \
+        name<float>(task, a, b);                                                          \
+    }                                                                                     \
+    TRITORCH_CLONES void work(const Task<double>& task, std::int64_t a, std::int64_t b) { \
+        name<double>(task, a, b);                                                         \
     }
 TRITORCH_ROWS(softmax_rows, Softmax)
 TRITORCH_ROWS(softmax_back_rows, SoftmaxBack)
@@ -189,7 +195,8 @@ TRITORCH_ROWS(standardize_back_rows, StandardBack)
 // How many shares of rows threads take.
 std::int64_t shares_of(const Table& table) {
     const std::int64_t useful = table.rows * table.width / worth_a_thread;
-    return std::clamp<std::int64_t>(std::min<std::int64_t>(useful, table.threads), 1, std::max<std::int64_t>(table.rows, 1));
+    return std::clamp<std::int64_t>(std::min<std::int64_t>(useful, table.threads), 1,
+                                    std::max<std::int64_t>(table.rows, 1));
 }
 
 template <class Task>
@@ -213,13 +220,14 @@ void softmax_back(const Table& table, bool logarithm, const T* grad, const T* ou
 }
 
 template <class T>
-void standardize(const Table& table, double eps, const T* in, const T* weight, const T* bias, T* out, T* mean, T* rstd) {
+void standardize(const Table& table, double eps, const T* in, const T* weight, const T* bias, T* out, T* mean,
+                 T* rstd) {
     spread(table, Standard<T>{eps, table.width, in, weight, bias, out, mean, rstd});
 }
 
 template <class T>
-void standardize_back(const Table& table, const T* grad, const T* in, const T* weight, const T* mean, const T* rstd,
-                      T* in_grad, T* weight_grad, T* bias_grad) {
+void standardize_back(const Table& table, const T* grad, const T* in, const T* weight, const T* mean,
+                      const T* rstd, T* in_grad, T* weight_grad, T* bias_grad) {
     const std::int64_t n = table.width, shares = shares_of(table);
     const std::unique_ptr<double[]> sums(new double[shares * 2 * n]());
     conv::parallel(shares, static_cast<int>(shares), [&](std::int64_t i) {
@@ -239,11 +247,12 @@ void standardize_back(const Table& table, const T* grad, const T* in, const T* w
     }
 }
 
-#define TRITORCH_TABLES(T)                                                                                       \
-    template void softmax(const Table&, bool, const T*, T*);                                                     \
-    template void softmax_back(const Table&, bool, const T*, const T*, T*);                                      \
-    template void standardize(const Table&, double, const T*, const T*, const T*, T*, T*, T*);                   \
-    template void standardize_back(const Table&, const T*, const T*, const T*, const T*, const T*, T*, T*, T*);
+#define TRITORCH_TABLES(T)                                                                                 \
+    template void softmax(const Table&, bool, const T*, T*);                                               \
+    template void softmax_back(const Table&, bool, const T*, const T*, T*);                                \
+    template void standardize(const Table&, double, const T*, const T*, const T*, T*, T*, T*);             \
+    template void standardize_back(const Table&, const T*, const T*, const T*, const T*, const T*, T*, T*, \
+                                   T*);
 TRITORCH_TABLES(float)
 TRITORCH_TABLES(double)
 

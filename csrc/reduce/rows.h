@@ -1,5 +1,5 @@
-// Rows of a table, each normalized from itself alone: softmax, its logarithm, layer norm, and their gradients.
-// Tables are in C order. No Python.h here; the GIL need not be held.
+// Rows of a table, each normalized from itself alone: softmax, its logarithm, layer norm, and their
+// gradients. Tables are in C order. No Python.h here; the GIL need not be held.
 #pragma once
 
 #include <cstdint>
@@ -21,11 +21,12 @@ void softmax_back(const Table& table, bool logarithm, const T* grad, const T* ou
 
 // (in - mean) * rstd * weight + bias, with mean and rstd of each row; weight and bias (width) or null.
 template <class T>
-void standardize(const Table& table, double eps, const T* in, const T* weight, const T* bias, T* out, T* mean, T* rstd);
+void standardize(const Table& table, double eps, const T* in, const T* weight, const T* bias, T* out, T* mean,
+                 T* rstd);
 
 // From the gradient of `out`, those of input, weight and bias: each may be null.
 template <class T>
-void standardize_back(const Table& table, const T* grad, const T* in, const T* weight, const T* mean, const T* rstd,
-                      T* in_grad, T* weight_grad, T* bias_grad);
+void standardize_back(const Table& table, const T* grad, const T* in, const T* weight, const T* mean,
+                      const T* rstd, T* in_grad, T* weight_grad, T* bias_grad);
 
 }  // namespace tritorch::reduce

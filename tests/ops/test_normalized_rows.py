@@ -43,7 +43,9 @@ def test_layer_norm_of_every_width(width, affine):
     want = want * w + b if affine else want
     np.testing.assert_allclose(F.layer_norm(tritorch.tensor(a), (width,), weight, bias).numpy(), want, atol=1e-12)
     small = [None if x is None else x.float() for x in (weight, bias)]
-    np.testing.assert_allclose(F.layer_norm(tritorch.tensor(a + 1000).float(), (width,), *small).numpy(), want, atol=2e-3)
+    np.testing.assert_allclose(
+        F.layer_norm(tritorch.tensor(a + 1000).float(), (width,), *small).numpy(), want, atol=2e-3
+    )
 
 
 @pytest.mark.parametrize("dim", [0, 1, 2])
