@@ -67,7 +67,7 @@ def matmul_plain(
     a += batch // inner * a_outer + batch % inner * a_inner
     b += batch // inner * b_outer + batch % inner * b_inner
     total = tl.zeros([BM, BN], out.dtype.element_ty)
-    for k in range(0, K):
+    for k in range(K):
         x = tl.load(a + m.to(tl.int64) * a_m + k * a_k, m < M, other=0)
         y = tl.load(b + k * b_k + n.to(tl.int64) * b_n, n < N, other=0)
         total += x[:, None] * y[None, :]
