@@ -428,3 +428,36 @@ def test_the_nth_call_fails_and_nothing_is_lost(add_one, kind, text):
     assert _C.mem_get_info(0) == before
     assert (program() == 1).all()
     assert _C.mem_get_info(0) == before
+
+
+# --- graphs ----------------------------------------------------------------------------------------------------
+
+
+def test_a_graph_is_captured_once_and_launched_many_times(add_one):
+    a, stream = to_device(np.zeros(8, np.float32)), _C.stream_new(0)
+    _C.device_synchronize(0)
+    _C.capture_begin(0, stream, 0)
+    assert _C.capture_status(0, stream) == 1
+    for _ in range(3):
+        add_one_to(add_one, a, stream)
+    graph = _C.capture_end(0, stream)
+    assert _C.capture_status(0, stream) == 0 and _C.graph_nodes(graph) == 3
+    executable = _C.graph_instantiate(graph)
+    _C.graph_destroy(graph)
+    assert (to_host(a) == 0).all()
+    for launches in (1, 2, 3):
+        _C.graph_launch(0, executable, stream)
+        assert (to_host(a, stream) == 3 * launches).all()
+    _C.graph_exec_destroy(executable)
+    with pytest.raises(RuntimeError, match="invalid resource handle"):
+        _C.graph_launch(0, executable, stream)
+
+
+def test_waiting_for_a_stream_that_is_captured_is_an_error_and_spoils_the_graph():
+    stream = _C.stream_new(0)
+    _C.capture_begin(0, stream, 0)
+    with pytest.raises(RuntimeError, match="operation not permitted when stream is capturing"):
+        _C.stream_synchronize(0, stream)
+    with pytest.raises(RuntimeError, match="operation failed due to a previous error during capture"):
+        _C.capture_end(0, stream)
+    _C.stream_synchronize(0, stream)

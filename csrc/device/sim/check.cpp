@@ -92,12 +92,12 @@ void Watch::born(CUdeviceptr start, std::size_t bytes, std::uint64_t task, std::
     lives_[start].push_back({start, start + bytes, task, ~std::uint64_t(0), std::move(where)});
 }
 
-bool Watch::died(CUdeviceptr start, std::uint64_t task, Life* life) {
+bool Watch::died(CUdeviceptr start, std::uint64_t task, bool kept, Life* life) {
     const auto lives = lives_.find(start);
     if (lives == lives_.end() || lives->second.back().died != ~std::uint64_t(0)) return false;
     *life = lives->second.back();
     lives->second.back().died = task;
-    dead_.emplace_back(task, start);
+    if (!kept) dead_.emplace_back(task, start);
     return true;
 }
 
@@ -147,7 +147,7 @@ void Watch::race(World& all, const Task& task, const Use& other, bool wrote, boo
     found(all, "race",
           who(task.slot, task.seq) + (write ? " writes" : " reads") + " what " +
               who(int(other.who >> seq_bits), other.who & seq_mask) + (wrote ? " writes" : " reads") +
-              ", and no event orders the two: " + describe(at, task.id));
+              ", and no event orders the two: " + describe(at, task.seen));
 }
 
 void Watch::use(World& all, const Task& task, CUdeviceptr start, std::size_t bytes, bool write) {
@@ -239,7 +239,7 @@ void block_died(CUdeviceptr start, CUstream handle) {
     const Lock lock(all.lock);
     Stream* stream = find_stream(all, handle);
     auto life = std::make_shared<Life>();
-    if (!stream || !watch().died(start, all.enqueued + 1, life.get())) return;
+    if (!stream || !watch().died(start, all.enqueued + 1, all.captures > 0, life.get())) return;
     task->body = [&all, life](const Task& self) {
         const std::size_t bytes = life->end - life->start, slack = up(bytes) - bytes;
         const auto* from = static_cast<const unsigned char*>(behind(all, life->end));
@@ -261,7 +261,7 @@ std::string check_access(const std::uint64_t* addresses, const bool* mask, std::
     World& all = world();
     Watch& shadow = watch();
     const Task* task = current_task();
-    const std::uint64_t id = task ? task->id : 0;
+    const std::uint64_t id = task ? task->seen : 0;
     const Lock lock(all.lock);
     const Life* life = nullptr;
     CUdeviceptr run_start = 0, run_end = 0;  // lanes next to each other are one use

@@ -37,7 +37,8 @@ class Watch {
     void forget(CUdeviceptr start, std::size_t bytes);
 
     void born(CUdeviceptr start, std::size_t bytes, std::uint64_t task, std::string where);
-    bool died(CUdeviceptr start, std::uint64_t task, Life* life);
+    // `kept`: a graph may use the block later, as what lived when it was captured.
+    bool died(CUdeviceptr start, std::uint64_t task, bool kept, Life* life);
     void bury(std::uint64_t oldest_pending);
 
     // The block that holds the address for a task (0: for whoever comes now), or null.

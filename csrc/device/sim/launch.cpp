@@ -1,4 +1,4 @@
-// The simulated driver's modules and launches; graphs are not simulated yet.
+// The simulated driver's modules and launches.
 #include "world.h"
 
 #include <charconv>
@@ -132,17 +132,6 @@ void fill_launch_calls(Table& t) {
         return *value = attribute == 0 ? int(most_threads) : 0, 0;
     };
     t.cuLaunchKernelEx = launch_kernel;
-    t.cuStreamBeginCapture = [](CUstream, int) -> CUresult { return NOT_SUPPORTED; };
-    t.cuStreamEndCapture = [](CUstream, CUgraph*) -> CUresult { return NOT_SUPPORTED; };
-    t.cuStreamIsCapturing = [](CUstream, int* status) { return *status = CAPTURE_NONE, 0; };
-    t.cuThreadExchangeStreamCaptureMode = [](int*) { return 0; };
-    t.cuGraphInstantiate = [](CUgraphExec*, CUgraph, unsigned long long) -> CUresult {
-        return NOT_SUPPORTED;
-    };
-    t.cuGraphLaunch = [](CUgraphExec, CUstream) -> CUresult { return NOT_SUPPORTED; };
-    t.cuGraphDestroy = [](CUgraph) -> CUresult { return INVALID_HANDLE; };
-    t.cuGraphExecDestroy = [](CUgraphExec) -> CUresult { return INVALID_HANDLE; };
-    t.cuGraphGetNodes = [](CUgraph, void**, std::size_t*) -> CUresult { return INVALID_HANDLE; };
 }
 
 }  // namespace tritorch::device::sim

@@ -90,7 +90,9 @@ void join(Clock& into, const Clock& other) {
 const Task* current_task() noexcept { return running_task; }
 
 void enqueue(World& all, Stream& stream, TaskPointer task) {
+    if (stream.capture) return capture(all, stream, std::move(task));
     task->id = ++all.enqueued;
+    if (!task->seen) task->seen = task->id;
     task->seq = ++stream.seq;
     task->slot = stream.slot;
     task->device = stream.device;

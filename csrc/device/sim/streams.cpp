@@ -12,6 +12,12 @@ Event* find_event(World& all, CUevent handle) {
     return all.events.contains(event) ? event : nullptr;
 }
 
+// What may not be done while a stream is captured spoils the capture.
+CUresult refuse(Capture& capture) {
+    capture.invalid = true;
+    return STREAM_CAPTURE_UNSUPPORTED;
+}
+
 CUresult stream_create(CUstream* handle, unsigned flags, int) {
     World& all = world();
     const Lock lock(all.lock);
@@ -44,7 +50,7 @@ CUresult stream_query(CUstream handle) {
     const Lock lock(all.lock);
     const Stream* stream = find_stream(all, handle);
     if (!stream) return INVALID_HANDLE;
-    if (stream->capture) return STREAM_CAPTURE_UNSUPPORTED;
+    if (stream->capture) return refuse(*stream->capture);
     if (!stream->idle()) return NOT_READY;
     join(all.host, *stream->clock);
     return take_failure(all);
@@ -55,7 +61,7 @@ CUresult stream_synchronize(CUstream handle) {
     Lock lock(all.lock);
     const Stream* stream = find_stream(all, handle);
     if (!stream) return INVALID_HANDLE;
-    if (stream->capture) return STREAM_CAPTURE_UNSUPPORTED;
+    if (stream->capture) return refuse(*stream->capture);
     const std::shared_ptr<const Clock> reached = stream->clock;
     if (const CUresult bad = run_until(lock, stream, [&] { return stream->idle(); })) return bad;
     join(all.host, *reached);
@@ -72,7 +78,17 @@ CUresult stream_wait(CUstream handle, CUevent awaited, unsigned) {
     if (!stream || !event) return INVALID_HANDLE;
     if (faulty(all, "event")) return UNKNOWN;
     if (!event->last) return SUCCESS;  // never recorded: nothing to wait for
-    task->waits = event->last;
+    const std::shared_ptr<Record>& last = event->last;
+    if (last->capture || stream->capture) {
+        if (last->capture != stream->capture && (stream->capture || !handle)) {
+            if (stream->capture) stream->capture->invalid = true;
+            return handle ? STREAM_CAPTURE_ISOLATION : STREAM_CAPTURE_IMPLICIT;
+        }
+        stream->capture = last->capture;  // a stream that waits for a captured one is captured too
+        stream->last_nodes.insert(stream->last_nodes.end(), last->nodes.begin(), last->nodes.end());
+        return SUCCESS;
+    }
+    task->waits = last;
     enqueue(all, *stream, std::move(task));
     return SUCCESS;
 }
@@ -83,6 +99,8 @@ CUresult context_synchronize() {
     Device* device = this_device(all);
     if (!device) return INVALID_CONTEXT;
     const int index = device->legacy.device;
+    for (Stream* stream : all.streams)
+        if (stream->device == index && stream->capture) return refuse(*stream->capture);
     const auto each = [&](auto body) {
         body(device->legacy);
         for (Stream* stream : all.streams)
@@ -132,6 +150,11 @@ CUresult event_record(CUevent handle, CUstream where) {
     if (!event || !stream) return INVALID_HANDLE;
     if (faulty(all, "event")) return UNKNOWN;
     event->last = task->records = std::make_shared<Record>();
+    if (stream->capture) {
+        event->last->capture = stream->capture;
+        event->last->nodes = stream->last_nodes;
+        return SUCCESS;
+    }
     enqueue(all, *stream, std::move(task));
     return SUCCESS;
 }
@@ -142,6 +165,7 @@ CUresult event_query(CUevent handle) {
     const Event* event = find_event(all, handle);
     if (!event) return INVALID_HANDLE;
     if (!event->last) return SUCCESS;
+    if (event->last->capture) return refuse(*event->last->capture);
     if (!event->last->done) return NOT_READY;
     join(all.host, event->last->clock);
     return take_failure(all);
@@ -154,6 +178,7 @@ CUresult event_synchronize(CUevent handle) {
     if (!event) return INVALID_HANDLE;
     if (!event->last) return SUCCESS;
     const std::shared_ptr<Record> last = event->last;
+    if (last->capture) return refuse(*last->capture);
     if (const CUresult bad = run_until(lock, nullptr, [&] { return last->done; })) return bad;
     join(all.host, last->clock);
     return take_failure(all);

@@ -37,6 +37,12 @@ constexpr Text texts[] = {
      "operation not permitted when stream is capturing"},
     {STREAM_CAPTURE_INVALIDATED, "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED",
      "operation failed due to a previous error during capture"},
+    {STREAM_CAPTURE_UNMATCHED, "CUDA_ERROR_STREAM_CAPTURE_UNMATCHED",
+     "capture was not ended in the same stream as it began"},
+    {STREAM_CAPTURE_UNJOINED, "CUDA_ERROR_STREAM_CAPTURE_UNJOINED",
+     "capturing stream has unjoined work"},
+    {STREAM_CAPTURE_IMPLICIT, "CUDA_ERROR_STREAM_CAPTURE_IMPLICIT",
+     "operation would make the legacy stream depend on a capturing blocking stream"},
     {STREAM_CAPTURE_ISOLATION, "CUDA_ERROR_STREAM_CAPTURE_ISOLATION",
      "dependency created on uncaptured work in another stream"},
     {UNKNOWN, "CUDA_ERROR_UNKNOWN", "unknown error"},
@@ -126,7 +132,7 @@ CUresult copy_to_host(void* to, CUdeviceptr from, std::size_t bytes, CUstream ha
         return SUCCESS;
     };
     enqueue(all, *stream, std::move(task));
-    if (is_pinned(all, to, bytes)) return SUCCESS;
+    if (stream->capture || is_pinned(all, to, bytes)) return SUCCESS;
     // To pageable memory the call returns when the copy is done.
     if (const CUresult bad = run_until(lock, stream, [&] { return stream->idle(); })) return bad;
     join(all.host, *stream->clock);
@@ -363,6 +369,7 @@ std::string fill_simulated(Table& t) {
     fill_memory_calls(t);
     fill_stream_calls(t);
     fill_launch_calls(t);
+    fill_graph_calls(t);
     return "";
 }
 

@@ -20,16 +20,37 @@ namespace tritorch::device::sim {
 using Clock = std::vector<std::uint64_t>;  // by stream slot: the last task of it that is known to come before
 void join(Clock& into, const Clock& other);
 
+struct Task;
+
+// A task of a graph, to be enqueued at each launch.
+struct Node {
+    std::shared_ptr<const Task> task;
+    std::vector<int> after;  // nodes of the same graph
+};
+
+// What streams are given while they are captured, from the first stream on.
+struct Capture {
+    const struct Stream* origin = nullptr;
+    std::vector<Node> nodes;
+    bool invalid = false;
+};
+
+struct Graph {
+    std::vector<Node> nodes;
+};
+
 // One recording of an event: what waits for the event waits for this.
 struct Record {
     bool done = false;
     double time = 0;  // virtual microseconds, once done
     Clock clock;
-    struct Capture* capture = nullptr;  // recorded in a stream that was being captured
+    std::shared_ptr<Capture> capture;  // recorded in a stream that was being captured
+    std::vector<int> nodes;            // then: the nodes that it comes after
 };
 
 struct Task {
     std::uint64_t id = 0;   // in the order of enqueuing, over all streams
+    std::uint64_t seen = 0;  // which blocks it may touch: those alive at this id; in a graph, at its capture
     std::uint64_t seq = 0;  // in its stream, from 1
     int slot = 0;
     int device = 0;
@@ -51,7 +72,8 @@ struct Stream {
     std::uint64_t seq = 0;
     double time = 0;
     std::shared_ptr<const Clock> clock = std::make_shared<Clock>();
-    struct Capture* capture = nullptr;
+    std::shared_ptr<Capture> capture;
+    std::vector<int> last_nodes;  // of the capture: what the next one comes after
 
     bool idle() const { return queue.empty() && !running; }
 };
@@ -114,6 +136,8 @@ struct World {
         std::vector<std::size_t> sizes;  // of its parameters
     };
     std::vector<Kernel> kernels;
+    int captures = 0;  // under way
+    std::set<Graph*> graphs, executables;
     std::map<void*, std::size_t> pinned;
     std::map<std::string, std::uint64_t> faults;
     std::vector<Finding> findings;
@@ -126,6 +150,8 @@ using Lock = std::unique_lock<std::mutex>;
 
 // The task joins the stream's queue. Its place in the program was asked for before the lock was taken.
 void enqueue(World& all, Stream& stream, TaskPointer task);
+// The same where the stream is being captured: a node of the graph.
+void capture(World& all, Stream& stream, TaskPointer task);
 // Carries out tasks until `reached`; `wanted` is the stream that is waited for, if it is one. Gives the lock
 // back while a task runs.
 CUresult run_until(Lock& lock, const Stream* wanted, const std::function<bool()>& reached);
@@ -157,5 +183,6 @@ TaskPointer make_task(const char* name);  // asks where the program is: call wit
 void fill_memory_calls(Table& table);
 void fill_stream_calls(Table& table);
 void fill_launch_calls(Table& table);
+void fill_graph_calls(Table& table);
 
 }  // namespace tritorch::device::sim
