@@ -16,7 +16,8 @@ PyObject* capture_begin(PyObject*, PyObject* args) {
     int device, mode;
     PyObject* object;
     CUstream stream;
-    if (!PyArg_ParseTuple(args, "iOi:capture_begin", &device, &object, &mode) || !handle_from(object, &stream))
+    if (!PyArg_ParseTuple(args, "iOi:capture_begin", &device, &object, &mode) ||
+        !handle_from(object, &stream))
         return nullptr;
     return guarded_none([&] {
         const device::DeviceGuard scope(device);

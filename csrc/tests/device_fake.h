@@ -53,9 +53,11 @@ inline CUfunction function(Kernel body, const std::string& name = "test") {
     return made;
 }
 
-inline void launch(CUfunction function, CUstream stream, const void* parameters = nullptr, std::size_t bytes = 0) {
+inline void launch(CUfunction function, CUstream stream, const void* parameters = nullptr,
+                   std::size_t bytes = 0) {
     const CUlaunchConfig config = {1, 1, 1, 32, 1, 1, 0, stream, nullptr, 0};
-    void* extra[] = {LAUNCH_BUFFER_POINTER, const_cast<void*>(parameters), LAUNCH_BUFFER_SIZE, &bytes, nullptr};
+    void* extra[] = {LAUNCH_BUFFER_POINTER, const_cast<void*>(parameters), LAUNCH_BUFFER_SIZE, &bytes,
+                     nullptr};
     TRITORCH_CALL(cuLaunchKernelEx, &config, function, nullptr, extra);
 }
 

@@ -58,9 +58,9 @@ TEST(sim_random_programs_keep_every_order_that_events_give) {
         std::mt19937 random(seed);
         std::vector<CUstream> streams(4);
         for (CUstream& stream : streams) stream = new_stream();
-        std::vector<int> when;                 // by task: when it ran
-        std::vector<std::set<int>> before;     // by task: what must have run
-        std::vector<std::set<int>> done(4);    // by stream: what its next task comes after
+        std::vector<int> when;               // by task: when it ran
+        std::vector<std::set<int>> before;   // by task: what must have run
+        std::vector<std::set<int>> done(4);  // by stream: what its next task comes after
         int clock = 0;
         for (int step = 0; step < 60; ++step) {
             const std::size_t s = random() % 4, other = random() % 4;
@@ -69,7 +69,9 @@ TEST(sim_random_programs_keep_every_order_that_events_give) {
                 when.push_back(-1);
                 before.push_back(done[s]);
                 done[s].insert(task);
-                launch(function([&when, &clock, task](const sim::Launch&) { return when[task] = clock++, SUCCESS; }),
+                launch(function([&when, &clock, task](const sim::Launch&) {
+                           return when[task] = clock++, SUCCESS;
+                       }),
                        streams[s]);
             } else if (s != other) {
                 Event event(0, EVENT_DISABLE_TIMING);
@@ -94,7 +96,8 @@ TEST(sim_a_seed_replays_and_seeds_differ) {
         std::vector<int> order;
         std::vector<CUfunction> marks;
         for (int i = 0; i < 12; ++i)
-            marks.push_back(function([&order, i](const sim::Launch&) { return order.push_back(i), SUCCESS; }));
+            marks.push_back(
+                function([&order, i](const sim::Launch&) { return order.push_back(i), SUCCESS; }));
         CUstream streams[3];
         for (CUstream& stream : streams) stream = new_stream();
         std::sort(streams, streams + 3);

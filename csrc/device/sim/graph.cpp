@@ -1,11 +1,11 @@
 // Capture and graphs of the simulated driver.
 //
 // Note [Simulated graphs]
-// A stream that is captured does nothing: what it is given becomes nodes, each after those that came before in
-// its stream or in what it waited for. A launch gives the nodes to one stream, in an order that the seed draws
-// from those that their edges allow; so the graph's inner order is as contrary as can be, but its branches are
-// not watched for races among themselves. The nodes see the blocks that lived when they were captured: an
-// allocator must keep those for the graph.
+// A stream that is captured does nothing: what it is given becomes nodes, each after those that came before
+// in its stream or in what it waited for. A launch gives the nodes to one stream, in an order that the seed
+// draws from those that their edges allow; so the graph's inner order is as contrary as can be, but its
+// branches are not watched for races among themselves. The nodes see the blocks that lived when they were
+// captured: an allocator must keep those for the graph.
 #include "world.h"
 
 #include <algorithm>
@@ -85,7 +85,9 @@ CUresult is_capturing(CUstream handle, int* status) {
     const Lock lock(all.lock);
     const Stream* stream = find_stream(all, handle);
     if (!stream) return INVALID_HANDLE;
-    *status = !stream->capture ? CAPTURE_NONE : stream->capture->invalid ? CAPTURE_INVALIDATED : CAPTURE_ACTIVE;
+    *status = !stream->capture           ? CAPTURE_NONE
+              : stream->capture->invalid ? CAPTURE_INVALIDATED
+                                         : CAPTURE_ACTIVE;
     return SUCCESS;
 }
 
@@ -133,7 +135,8 @@ CUresult launch(CUgraphExec handle, CUstream where) {
     if (!graph || !stream) return INVALID_HANDLE;
     if (faulty(all, "launch")) return LAUNCH_OUT_OF_RESOURCES;
     if (stream->capture) return NOT_SUPPORTED;  // a graph within a graph
-    for (const int i : draw_order(all, graph->nodes)) enqueue(all, *stream, std::make_unique<Task>(*graph->nodes[i].task));
+    for (const int i : draw_order(all, graph->nodes))
+        enqueue(all, *stream, std::make_unique<Task>(*graph->nodes[i].task));
     return SUCCESS;
 }
 

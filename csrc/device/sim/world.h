@@ -49,9 +49,9 @@ struct Record {
 };
 
 struct Task {
-    std::uint64_t id = 0;   // in the order of enqueuing, over all streams
+    std::uint64_t id = 0;    // in the order of enqueuing, over all streams
     std::uint64_t seen = 0;  // which blocks it may touch: those alive at this id; in a graph, at its capture
-    std::uint64_t seq = 0;  // in its stream, from 1
+    std::uint64_t seq = 0;   // in its stream, from 1
     int slot = 0;
     int device = 0;
     std::string name;
