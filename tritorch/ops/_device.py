@@ -17,6 +17,9 @@ _owners: dict = {}  # a loop for the CPU -> (operator, whether it writes its fir
 
 class _Loops(dict):
     def __missing__(self, loop):
+        if loop not in _owners:  # a step of an operator made of several
+            name = loop.__name__.strip("_")
+            raise NotImplementedError(f"{name}: expected tensors on cpu, got cuda: the step has no kernel for cuda")
         op, inplace = _owners[loop]
         made = op.device_loop()
         if made is None:

@@ -14,7 +14,7 @@ import numpy as np
 from .array import DeviceArray
 from .gpu import is_real
 from .jit import Kernel, tl, triton
-from .launch import TYPES, launch
+from .launch import launch, triton_type
 
 __all__ = ["block_of", "copy", "merged", "pointwise", "written"]
 
@@ -29,7 +29,7 @@ def block_of(count):
 
 def language_type(dtype):
     """The name in Triton's language of a NumPy dtype: ``tl.float32``."""
-    short = TYPES[dtype.name]
+    short = triton_type(dtype)
     words = {"i": "int", "u": "uint", "fp": "float", "bf": "bfloat"}
     if short.startswith("fp8"):
         return "tl.float8" + short[3:]

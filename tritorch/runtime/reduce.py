@@ -38,12 +38,15 @@ def _walk(out, linear, sizes, prefix):
     rank = len(sizes)
     if not rank:
         return [f"    {out} = {linear} * 0"]
-    lines = [f"    rest = {linear}"]
+    lines = [f"    {prefix}_rest = {linear}"]
     terms = []
     for d in range(rank - 1, 0, -1):
-        lines += [f"    {prefix}_i{d} = rest % {prefix}_n{d}", f"    rest = rest // {prefix}_n{d}"]
+        lines += [
+            f"    {prefix}_i{d} = {prefix}_rest % {prefix}_n{d}",
+            f"    {prefix}_rest = {prefix}_rest // {prefix}_n{d}",
+        ]
         terms.append(f"{prefix}_i{d} * {prefix}_s{d}")
-    return [*lines, f"    {out} = {' + '.join([f'rest * {prefix}_s0', *terms])}"]
+    return [*lines, f"    {out} = {' + '.join([f'{prefix}_rest * {prefix}_s0', *terms])}"]
 
 
 def _loop(title, combine, map, finish, identities, types, compute, outs, kept, reduced):
