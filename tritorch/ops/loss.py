@@ -2,8 +2,7 @@
 
 import math
 
-import numpy as np
-
+from .. import _C
 from ._losses import check_reduction, legacy, reduced
 from ._op import Op, ops
 from ._schema import Number
@@ -13,25 +12,8 @@ class nll(Op, function=False, method=False, returns=("loss", "total_weight"), ha
     """Minus the log-probability of each target: :attr:`input` (N, C, S), :attr:`target` (N, S); the loss is (N, S),
     or a number with "mean" and "sum". Targets equal to ``ignore_index`` count nothing."""
 
-    def check(target, input, ignore_index):
-        bad = (target != ignore_index) & ((target < 0) | (target >= input.shape[1]))
-        if bad.any():
-            raise IndexError(f"Target {int(target[bad].flat[0])} is out of bounds.")
-
     def cpu(input, target, weight, reduction: str, ignore_index: int):
-        kept = target != ignore_index
-        safe = np.where(kept, target, 0)
-        picked = (
-            np.take_along_axis(input, safe[:, None], 1)[:, 0] if input.shape[1] else np.zeros(target.shape, input.dtype)
-        )
-        one = input.dtype.type
-        scale = kept.astype(input.dtype) if weight is None else np.where(kept, weight[safe], one(0))
-        loss = np.where(kept, -picked * scale, one(0))
-        total = np.add.reduce(scale, axis=None)
-        if reduction == "none":
-            return loss, total
-        loss = np.add.reduce(loss, axis=None)
-        return (np.divide(loss, total) if reduction == "mean" else loss), total
+        return _C.nll(input, target, weight, reduction, ignore_index)
 
     def d_input(grad, input_shape, target, weight, reduction, ignore_index, total_weight):
         return ops.nll_backward(grad, target, weight, tuple(input_shape), reduction, ignore_index, total_weight)
@@ -41,14 +23,7 @@ class nll_backward(Op, function=False, method=False, has_out=False):
     """The gradient of :class:`nll`: minus the weight of each target, at the target."""
 
     def cpu(grad, target, weight, shape: tuple, reduction: str, ignore_index: int, total_weight):
-        kept = target != ignore_index
-        safe = np.where(kept, target, 0)
-        value = -(grad / total_weight if reduction == "mean" else grad)
-        value = np.where(kept, value if weight is None else value * weight[safe], grad.dtype.type(0))
-        out = np.zeros(shape, grad.dtype)
-        if shape[1]:
-            np.put_along_axis(out, safe[:, None], np.broadcast_to(value, target.shape)[:, None].astype(grad.dtype), 1)
-        return out
+        return _C.nll_back(grad, target, weight, shape, reduction, ignore_index, total_weight)
 
     def d_grad(grad_out, target, weight, reduction, ignore_index):
         return ops.nll(grad_out, target, weight, reduction, ignore_index)[0]
