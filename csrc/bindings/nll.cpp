@@ -1,5 +1,5 @@
-// The negative log likelihood of targets, and its gradient: functions of arrays (N, classes, S) and targets (N, S),
-// float32 or float64 of one dtype.
+// The negative log likelihood of targets, and its gradient: functions of arrays (N, classes, S) and targets
+// (N, S), float32 or float64 of one dtype.
 #include "context.h"
 #include "numpy.h"
 
@@ -94,7 +94,8 @@ PyObject* nll(PyObject*, PyObject* args) {
     if (!input) return nullptr;
     const int type = PyArray_TYPE(as_array(given));
     const npy_intp* shape = PyArray_DIMS(as_array(given));
-    targets.images = shape[0], targets.classes = shape[1], targets.places = shape[2], targets.ignored = ignored;
+    targets.images = shape[0], targets.classes = shape[1], targets.places = shape[2],
+    targets.ignored = ignored;
     if (!targets.take(target, weight, reduction, type)) return nullptr;
     npy_intp of_each[2] = {shape[0], shape[2]};
     Ref loss = Ref::steal(PyArray_SimpleNew(targets.each ? 2 : 0, of_each, type)),
@@ -113,22 +114,24 @@ void fill_back(const Targets& targets, const T* grad, bool many, const T* total,
     });
 }
 
-// (grad, target, weight or None, (N, classes, S), reduction, ignore_index, total weight): the input's gradient.
+// (grad, target, weight or None, (N, classes, S), reduction, ignore_index, total weight): the input's
+// gradient.
 PyObject* nll_back(PyObject*, PyObject* args) {
     PyObject *given, *target, *weight, *whole;
     const char* reduction;
     Targets targets;
     long long ignored;
     npy_intp shape[3];
-    if (!PyArg_ParseTuple(args, "OOO(nnn)sLO:nll_back", &given, &target, &weight, &shape[0], &shape[1], &shape[2],
-                          &reduction, &ignored, &whole))
+    if (!PyArg_ParseTuple(args, "OOO(nnn)sLO:nll_back", &given, &target, &weight, &shape[0], &shape[1],
+                          &shape[2], &reduction, &ignored, &whole))
         return nullptr;
     if (!is_float(given)) return refused("nll_back");
     const int type = PyArray_TYPE(as_array(given));
     const Ref grad = Ref::steal(PyArray_FromArray(as_array(given), nullptr, NPY_ARRAY_CARRAY_RO)),
               total = Ref::steal(PyArray_FROM_OTF(whole, type, NPY_ARRAY_CARRAY_RO));
     if (!grad || !total) return nullptr;
-    targets.images = shape[0], targets.classes = shape[1], targets.places = shape[2], targets.ignored = ignored;
+    targets.images = shape[0], targets.classes = shape[1], targets.places = shape[2],
+    targets.ignored = ignored;
     if (!targets.take(target, weight, reduction, type)) return nullptr;
     const npy_intp count = PyArray_SIZE(as_array(grad.get()));
     const bool many = targets.each;
@@ -144,13 +147,14 @@ PyObject* nll_back(PyObject*, PyObject* args) {
     return out.release();
 }
 
-PyMethodDef functions[] = {
-    {"nll", nll, METH_VARARGS,
-     "nll(input, target, weight, reduction, ignore_index)\n\n(loss, total weight) of input (N, classes, S) and target "
-     "(N, S); IndexError for a target that is no class."},
-    {"nll_back", nll_back, METH_VARARGS,
-     "nll_back(grad, target, weight, shape, reduction, ignore_index, total_weight)\n\nThe gradient of nll's input."},
-    {nullptr}};
+PyMethodDef functions[] = {{"nll", nll, METH_VARARGS,
+                            "nll(input, target, weight, reduction, ignore_index)\n\n(loss, total weight) of "
+                            "input (N, classes, S) and target "
+                            "(N, S); IndexError for a target that is no class."},
+                           {"nll_back", nll_back, METH_VARARGS,
+                            "nll_back(grad, target, weight, shape, reduction, ignore_index, "
+                            "total_weight)\n\nThe gradient of nll's input."},
+                           {nullptr}};
 
 int init(PyObject* module) { return PyModule_AddFunctions(module, functions); }
 const Subject subject(init);
