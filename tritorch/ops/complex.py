@@ -5,6 +5,7 @@ import numpy as np
 from .._C import window
 from ..dtypes import from_numpy as dtype_of
 from ..runtime.storage import owner
+from ..shape import broadcast
 from ._kinds import Elementwise, View
 from ._op import Op, ops
 
@@ -192,8 +193,7 @@ class complex(Op, method=False, strict_out=True):
         _parts(("real", "imag"), real, imag)
 
     def cpu(real, imag):
-        pair = np.broadcast(real, imag)
-        out = np.empty(pair.shape, np.result_type(real.dtype, np.complex64))
+        out = np.empty(broadcast(real.shape, imag.shape), np.result_type(real.dtype, np.complex64))
         out.real, out.imag = real, imag
         return out
 
@@ -220,7 +220,7 @@ class polar(Op, method=False, strict_out=True):
         _parts(("abs", "angle"), abs, angle)
 
     def cpu(abs, angle):
-        out = np.empty(np.broadcast(abs, angle).shape, np.result_type(abs.dtype, np.complex64))
+        out = np.empty(broadcast(abs.shape, angle.shape), np.result_type(abs.dtype, np.complex64))
         np.multiply(abs, np.cos(angle), out=out.real)
         np.multiply(abs, np.sin(angle), out=out.imag)
         return out

@@ -141,7 +141,8 @@ class clamp(Elementwise, inplace=True, alias="clip", numbers="min max"):
         if min is None:
             return np.minimum(input, max)
         out = np.maximum(input, min)
-        return np.minimum(out, max, out=out) if out.ndim and out.size >= max.size else np.minimum(out, max)
+        fits = out.ndim and (not max.ndim or max.shape == out.shape)
+        return np.minimum(out, max, out=out) if fits else np.minimum(out, max)
 
     def d_input(grad, input, min, max):
         if max is None:

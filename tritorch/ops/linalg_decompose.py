@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..dtypes import from_numpy
+from ..errors import not_implemented
 from ._linalg import adjoint, check_floating, check_matrix, check_square, failed, triangular
 from ._op import Op, ops
 from ._samples import definite, matrices, square
@@ -173,6 +174,8 @@ class cholesky_inverse(Op):
 
     def check(input):
         check_square("cholesky_inverse", input)
+        if input.dtype.kind not in "fc":
+            raise not_implemented("cholesky_inverse_out", from_numpy(input.dtype))
 
     def cpu(input, upper: bool = False):
         unit = np.broadcast_to(np.eye(input.shape[-1], dtype=input.dtype), input.shape)
@@ -192,6 +195,8 @@ class cholesky_solve(Op):
 
     def eager(input, L, upper: bool = False):
         for what, x in (("b", input), ("u", L)):
+            if x.dtype.category < 2:
+                raise not_implemented("cholesky_solve", x.dtype)
             if x.ndim < 2:
                 raise RuntimeError(f"{what} should have at least 2 dimensions, but has {x.ndim} dimensions instead")
         if L.shape[-1] != L.shape[-2]:

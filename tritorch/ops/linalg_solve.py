@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..errors import not_implemented
 from ._linalg import adjoint, check_floating, check_matrix, check_square, failed, first_bad, triangular
 from ._op import Op, conj, ops
 from ._samples import definite, square
@@ -276,6 +277,8 @@ class linalg_solve_triangular(Op, home="linalg", method=False):
 
     def eager(A, B, *, upper: bool, left: bool = True, unitriangular: bool = False):
         check_square("linalg.solve_triangular", A)
+        if A.dtype.category < 2:
+            raise not_implemented("triangular_solve", A.dtype)
         check_matrix("linalg.solve_triangular", B, "B")
         rows = B.shape[-2] if left else B.shape[-1]
         if rows != A.shape[-1]:
@@ -299,6 +302,8 @@ class triangular_solve(Op, returns=("solution", "cloned_coefficient")):
     def eager(input, A, upper: bool = True, transpose: bool = False, unitriangular: bool = False):
         check_matrix("triangular_solve", input, "b")
         check_square("triangular_solve", A)
+        if A.dtype.category < 2:
+            raise not_implemented("triangular_solve", A.dtype)
         matrix = A.transpose(-2, -1) if transpose else A
         if input.shape[-2] != A.shape[-1]:
             raise RuntimeError(

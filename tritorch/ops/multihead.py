@@ -66,7 +66,7 @@ class multi_head_attention_forward(Op, home="nn.functional", method=False, has_o
         dropout_p = dropout_p if training else 0.0
         if need_weights:
             mixed, weights = _with_weights(q, k, v, attn_mask, dropout_p)
-            weights = weights.reshape(batch, num_heads, length, -1)
+            weights = weights.reshape(batch, num_heads, length, k.shape[1])
             weights = weights.mean(1) if average_attn_weights else weights
             weights = weights if batched else weights.squeeze(0)
         else:
@@ -74,7 +74,7 @@ class multi_head_attention_forward(Op, home="nn.functional", method=False, has_o
             if attn_mask is not None and attn_mask.shape[0] != 1:
                 attn_mask = attn_mask.reshape(batch, num_heads, -1, k.shape[1])
             mixed = ops.scaled_dot_product_attention(*heads, attn_mask, dropout_p, is_causal)
-            mixed, weights = mixed.reshape(batch * num_heads, length, -1), None
+            mixed, weights = mixed.reshape(batch * num_heads, length, v.shape[2]), None
         rows = mixed.transpose(0, 1).reshape(length, batch, size)
         output = ops.linear(rows, out_proj_weight, out_proj_bias)
         return output if batched else output.squeeze(1), weights
@@ -161,7 +161,7 @@ def _projected(query, key, value, packed, separate, bias):
 
 def _by_head(x, num_heads):
     """(L, N, heads * size) as (N * heads, L, size)."""
-    return x.reshape(x.shape[0], x.shape[1] * num_heads, -1).transpose(0, 1)
+    return x.reshape(x.shape[0], x.shape[1] * num_heads, x.shape[2] // num_heads).transpose(0, 1)
 
 
 def _one_key_more(mask):
@@ -171,7 +171,7 @@ def _one_key_more(mask):
 
 def _with_weights(q, k, v, mask, dropout_p):
     """The mixture of the values, and the weights, after dropout."""
-    q, k = q * math.sqrt(1.0 / q.shape[-1]), k.transpose(1, 2)
+    q, k = q * math.sqrt(1.0 / (q.shape[-1] or 1)), k.transpose(1, 2)
     scores = q @ k if mask is None else mask + q @ k
     weights = scores.softmax(-1)
     if dropout_p > 0.0:

@@ -148,6 +148,11 @@ class constant_pad_nd(Op, method=False, has_out=False):
     """:func:`tritorch.nn.functional.pad` with a constant."""
 
     def eager(input, pad: object, value: Number = 0):
+        if len(pad) > 2 * input.ndim:
+            raise RuntimeError(
+                "Length of pad should be no more than twice the number of dimensions of the input. Pad length is "
+                f"{len(pad)} while the input has {input.ndim} dimensions."
+            )
         return ops.constant_pad(input, tuple(int(p) for p in pad), value)
 
     def samples(make):

@@ -1,5 +1,7 @@
 """Products of vectors, matrices and batches of them, with a scaled sum; Kronecker and outer products."""
 
+import math
+
 import numpy as np
 
 from ..shape import wrap_dim
@@ -241,18 +243,11 @@ class tensordot(Op, method=False):
                 a, b = (a.sum(i, True), b) if b.shape[j] == 1 else (a, b.sum(j, True))
         rest_a = [d for d in range(a.ndim) if d not in left]
         rest_b = [d for d in range(b.ndim) if d not in right]
-        inner_size = int(np.prod([a.shape[d] for d in left], dtype=np.int64))
-        rows = a.permute(*rest_a, *left).reshape(-1, inner_size) if a.ndim else a.reshape(1, 1)
-        columns = b.permute(*right, *rest_b).reshape(inner_size, -1) if b.ndim else b.reshape(1, 1)
-        shape = [a.shape[d] for d in rest_a] + [b.shape[d] for d in rest_b]
-        if 0 in shape or inner_size == 0:
-            rows = a.permute(*rest_a, *left).reshape(
-                int(np.prod([a.shape[d] for d in rest_a], dtype=np.int64)), inner_size
-            )
-            columns = b.permute(*right, *rest_b).reshape(
-                inner_size, int(np.prod([b.shape[d] for d in rest_b], dtype=np.int64))
-            )
-        return rows.mm(columns).reshape(shape)
+        inner_size = math.prod([a.shape[d] for d in left])
+        outer_a, outer_b = [a.shape[d] for d in rest_a], [b.shape[d] for d in rest_b]
+        rows = a.permute(*rest_a, *left).reshape(math.prod(outer_a), inner_size)
+        columns = b.permute(*right, *rest_b).reshape(inner_size, math.prod(outer_b))
+        return rows.mm(columns).reshape(outer_a + outer_b)
 
     def samples(make):
         yield make(2, 3, 4), make(3, 4, 2)

@@ -180,15 +180,13 @@ class bincount(Op, opmath=False, has_out=False):
             raise RuntimeError("minlength should be >= 0")
         if input.ndim != 1 or (input.size and input.min() < 0):
             raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
-        if weights is not None and weights.shape != input.shape:
+        if weights is not None and input.size and weights.shape != input.shape:
             raise RuntimeError("weights should be 1-d and have the same length as input")
 
     def cpu(input, weights=None, minlength: int = 0):
-        if weights is None:
+        if weights is None or not input.size:  # torch forgets the weights of nothing
             return np.bincount(input, minlength=minlength)
         kind = weights.dtype if weights.dtype == np.float32 else np.dtype(np.float64)
-        if not input.size:
-            return np.zeros(minlength, kind)
         return np.bincount(input, weights.astype(np.float64), minlength).astype(kind, copy=False)
 
     def samples(make):

@@ -1,5 +1,7 @@
 """Pools' relatives: unpooling by indices, power averages, pools of random windows."""
 
+import math
+
 import numpy as np
 
 from ..dtypes import int64
@@ -53,13 +55,15 @@ class unpool_planes(Op, function=False, method=False, has_out=False):
         lead = input.shape[:-n]
         out = np.zeros((int(np.prod(lead)), int(np.prod(size))), input.dtype)
         rows = np.arange(out.shape[0])[:, None]
-        out[rows, indices.reshape(out.shape[0], -1)] = input.reshape(out.shape[0], -1)
+        count = math.prod(input.shape[-n:])
+        out[rows, indices.reshape(out.shape[0], count)] = input.reshape(out.shape[0], count)
         return out.reshape(*lead, *size)
 
     def d_input(grad, indices, size):
         n = len(size)
-        flat = grad.reshape(*grad.shape[:-n], -1)
-        return flat.gather(-1, indices.reshape(*indices.shape[:-n], -1)).reshape(indices.shape)
+        flat = grad.reshape(*grad.shape[:-n], math.prod(size))
+        places = indices.reshape(*indices.shape[:-n], math.prod(indices.shape[-n:]))
+        return flat.gather(-1, places).reshape(indices.shape)
 
 
 class max_unpool1d(Op, home="nn.functional", method=False, has_out=False):

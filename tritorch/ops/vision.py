@@ -1,5 +1,7 @@
 """Rearranging images: pixel shuffles, columns of windows and back, sampling on grids."""
 
+import math
+
 import numpy as np
 
 from . import _conv
@@ -278,7 +280,8 @@ def _gather(input, index, valid):
         i = i.clamp(0, length - 1)
         flat = i if flat is None else flat * length + i
     out = tuple(flat.shape[1:])
-    picked = input.reshape(n, c, -1).gather(2, flat.reshape(n, 1, -1).expand(n, c, -1)).reshape(n, c, *out)
+    places = flat.reshape(n, 1, math.prod(out)).expand(n, c, -1)
+    picked = input.reshape(n, c, math.prod(input.shape[2:])).gather(2, places).reshape(n, c, *out)
     return picked.masked_fill(valid.logical_not().unsqueeze(1), 0)
 
 
