@@ -41,9 +41,9 @@ Block* Allocator::obtain(Locked& lock, Shelf& shelf, std::size_t size, const Con
     if (captures_.empty()) {
         // Beyond torch: a block whose events have passed by now may do, even one that is part of a segment in
         // use.
-        synchronize_events(context);
+        synchronize_events(lock, context);
         if (Block* block = take(shelf, size)) return block;
-        release_cached(context);
+        if (captures_.empty()) release_cached(context);  // none may have begun meanwhile
         if (Block* block = new_segment(shelf, size, context, true)) return block;
     }
     refuse(lock, shelf, size, context);

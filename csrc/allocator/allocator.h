@@ -123,8 +123,13 @@ class Allocator {
         Allocator& allocator_;
         bool held_ = false;
     };
-    struct Pending {
+    struct OwnedEvent {
+        Device& device;
         Event event;
+        ~OwnedEvent() { device.drop(event); }
+    };
+    struct Pending {
+        std::shared_ptr<const OwnedEvent> event;  // shared with who waits for it
         Block* block;
     };
     struct Capture {
@@ -157,9 +162,9 @@ class Allocator {
     // events.cpp: blocks that other streams use
     void record_events(Block* block);
     void record_deferred(const Context& context);
-    void event_passed(const Pending& pending, const Context& context);
+    void event_passed(std::deque<Pending>& queue, const Context& context);
     void process_events(const Context& context);
-    void synchronize_events(const Context& context);
+    void synchronize_events(Locked& lock, const Context& context);
 
     // history.cpp: what happened, for who wants to know
     Context gather(Contexts level);

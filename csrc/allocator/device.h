@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace tritorch::allocator {
 
@@ -17,7 +18,8 @@ struct MemoryInfo {
 };
 
 // Every function but drop() may throw; what it throws reaches the caller of the allocator, whose state stays
-// whole. All of them are called with the allocator's lock held: none may call back or wait for the runtime.
+// whole. All but wait() are called with the allocator's lock held: none of them may wait for the runtime, or
+// for anybody who does.
 class Device {
   public:
     virtual ~Device() = default;
@@ -31,7 +33,8 @@ class Device {
     // An event recorded at the end of what `stream` has been given so far.
     virtual Event record(Stream stream) = 0;
     virtual bool passed(Event event) = 0;
-    virtual void wait(Event event) = 0;
+    // Until all of them have passed. Called without the lock: other threads go on allocating.
+    virtual void wait(const std::vector<Event>& events) = 0;
     virtual void drop(Event event) noexcept = 0;
 };
 

@@ -2,6 +2,8 @@
 // passed.
 #include "allocator.h"
 
+#include <exception>
+
 namespace tritorch::allocator {
 
 // An event for each of the block's uses, which become events to wait for. If the device fails the rest of the
@@ -9,15 +11,8 @@ namespace tritorch::allocator {
 void Allocator::record_events(Block* block) {
     while (!block->uses.empty()) {
         const Stream stream = block->uses.back().stream;
-        auto& queue = events_[stream];
-        queue.push_back({nullptr, block});
-        try {
-            queue.back().event = device_.record(stream);
-        } catch (...) {
-            queue.pop_back();
-            if (queue.empty()) events_.erase(stream);
-            throw;
-        }
+        std::shared_ptr<const OwnedEvent> event(new OwnedEvent{device_, device_.record(stream)});
+        events_[stream].push_back({std::move(event), block});
         ++block->events;
         block->uses.pop_back();
     }
@@ -35,9 +30,9 @@ void Allocator::record_deferred(const Context& context) {
     }
 }
 
-void Allocator::event_passed(const Pending& pending, const Context& context) {
-    device_.drop(pending.event);
-    Block* block = pending.block;
+void Allocator::event_passed(std::deque<Pending>& queue, const Context& context) {
+    Block* block = queue.front().block;
+    queue.pop_front();
     if (!--block->events && block->uses.empty()) free_block(block, context);
 }
 
@@ -47,27 +42,31 @@ void Allocator::process_events(const Context& context) {
         record_deferred(context);
     for (auto at = events_.begin(); at != events_.end();) {
         auto& queue = at->second;
-        while (!queue.empty() && device_.passed(queue.front().event)) {
-            const Pending pending = queue.front();
-            queue.pop_front();
-            event_passed(pending, context);
-        }
+        while (!queue.empty() && device_.passed(queue.front().event->event)) event_passed(queue, context);
         at = queue.empty() ? events_.erase(at) : std::next(at);
     }
 }
 
-void Allocator::synchronize_events(const Context& context) {
+// Waits for all events there are, without the lock, and takes their blocks back.
+void Allocator::synchronize_events(Locked& lock, const Context& context) {
     ++statistics_.num_sync_all_streams;
     record_deferred(context);
-    for (auto at = events_.begin(); at != events_.end(); at = events_.erase(at)) {
-        auto& queue = at->second;
-        while (!queue.empty()) {
-            device_.wait(queue.front().event);
-            const Pending pending = queue.front();
-            queue.pop_front();
-            event_passed(pending, context);
-        }
+    if (events_.empty()) return;
+    std::vector<std::shared_ptr<const OwnedEvent>> last;  // of each stream: the others come before it
+    std::vector<Event> events;
+    for (const auto& [stream, queue] : events_) {
+        last.push_back(queue.back().event);
+        events.push_back(last.back()->event);
     }
+    lock.unlock();
+    std::exception_ptr failure;
+    try {
+        device_.wait(events);
+    } catch (...) { failure = std::current_exception(); }
+    lock.lock();
+    last.clear();
+    if (failure) std::rethrow_exception(failure);
+    if (captures_.empty()) process_events(context);
 }
 
 }  // namespace tritorch::allocator

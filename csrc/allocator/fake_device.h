@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace tritorch::allocator {
 
@@ -25,8 +27,12 @@ class FakeDevice final : public Device {
     static Stream stream(std::uintptr_t number) noexcept { return reinterpret_cast<Stream>(number); }
 
     // The stream is given `count` pieces of work; it does them, or everything it was given.
-    void launch(Stream stream, std::uint64_t count = 1) { streams_[stream].given += count; }
+    void launch(Stream stream, std::uint64_t count = 1) {
+        const std::lock_guard<std::mutex> alone(lock_);
+        streams_[stream].given += count;
+    }
     void finish(Stream stream, std::uint64_t count = ~std::uint64_t(0)) {
+        const std::lock_guard<std::mutex> alone(lock_);
         Progress& at = streams_[stream];
         at.done += std::min(count, at.given - at.done);
     }
@@ -35,6 +41,7 @@ class FakeDevice final : public Device {
 
     int index() const override { return 0; }
     Address malloc(std::size_t bytes) override {
+        const std::lock_guard<std::mutex> alone(lock_);
         count("malloc");
         if (bytes > capacity_ - used_) return 0;
         const Address address = next_;
@@ -44,6 +51,7 @@ class FakeDevice final : public Device {
         return address;
     }
     void free(Address address) override {
+        const std::lock_guard<std::mutex> alone(lock_);
         count("free");
         const auto found = live_.find(address);
         if (found == live_.end()) throw std::logic_error("the device never gave this address");
@@ -52,23 +60,31 @@ class FakeDevice final : public Device {
     }
     MemoryInfo memory() override { return {capacity_ - used_, capacity_}; }
     Event record(Stream stream) override {
+        const std::lock_guard<std::mutex> alone(lock_);
         count("record");
         const std::uintptr_t name = ++last_event_;
         events_[name] = {stream, streams_[stream].given};
         return reinterpret_cast<Event>(name);
     }
     bool passed(Event event) override {
+        const std::lock_guard<std::mutex> alone(lock_);
         count("passed");
         const auto& [stream, position] = at(event);
         return streams_[stream].done >= position;
     }
-    void wait(Event event) override {
+    void wait(const std::vector<Event>& events) override {
+        const std::lock_guard<std::mutex> alone(lock_);
         count("wait");
-        const auto& [stream, position] = at(event);
-        Progress& progress = streams_[stream];
-        progress.done = std::max(progress.done, position);
+        for (const Event event : events) {
+            const auto& [stream, position] = at(event);
+            Progress& progress = streams_[stream];
+            progress.done = std::max(progress.done, position);
+        }
     }
-    void drop(Event event) noexcept override { events_.erase(reinterpret_cast<std::uintptr_t>(event)); }
+    void drop(Event event) noexcept override {
+        const std::lock_guard<std::mutex> alone(lock_);
+        events_.erase(reinterpret_cast<std::uintptr_t>(event));
+    }
 
     std::size_t live_events() const { return events_.size(); }
     std::size_t live_segments() const { return live_.size(); }
@@ -94,6 +110,7 @@ class FakeDevice final : public Device {
         }
     }
 
+    std::mutex lock_;
     std::size_t capacity_, used_ = 0;
     Address next_ = unit;
     std::map<Address, std::size_t> live_;

@@ -84,13 +84,12 @@ void Allocator::release_cached(const Context& context) {
 
 void Allocator::empty_cache() {
     const Context context = gather(Contexts::all);
-    const Locked lock(*this);
-    if (!captures_.empty()) {  // waiting for events would break the capture
-        release_private_pools(context);
-        return;
-    }
-    synchronize_events(context);
-    release_cached(context);
+    Locked lock(*this);
+    if (captures_.empty()) synchronize_events(lock, context);
+    if (captures_.empty())  // waiting for events, or the driver's free of memory that may be in use, would
+                            // break one
+        release_cached(context);
+    else release_private_pools(context);
 }
 
 void Allocator::limit_memory(double fraction) {
