@@ -36,6 +36,16 @@ if not has_driver() and find_spec("triton") is not None:
     os.environ.setdefault("TRITORCH_SIM", "1")  # the same tests on the simulated device
 
 
+def pytest_collection_modifyitems(config, items):
+    """Tests that take minutes run only when asked for: ``-m slow``."""
+    if "slow" in (config.getoption("markexpr") or ""):
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    if slow:
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
+
+
 @pytest.fixture(autouse=True)
 def _seeds():
     """Every test starts from the same random state, whatever ran before it."""

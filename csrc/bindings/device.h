@@ -28,7 +28,6 @@ class MemorySource {
     virtual void record_stream(const Block& block, int device, CUstream stream) = 0;
 };
 MemorySource& memory_source() noexcept;
-void set_memory_source(MemorySource* source) noexcept;  // for the life of the process
 
 // The owner of a block: `_C.Memory`. It is the base of the array that lies in it.
 struct MemoryObject {

@@ -1,11 +1,13 @@
 // Modules and launches; kernels that are Python callables on the simulated device, and that device's
 // controls.
+#include "../allocator/allocator.h"
 #include "../device/sim/sim.h"
 #include "device.h"
 #include "tensor.h"
 
 #include <exception>
 #include <new>
+#include <stdexcept>
 #include <vector>
 
 namespace tritorch {
@@ -323,6 +325,13 @@ void raise_from_exception() noexcept {
         PyErr_Restore(type, value, traceback);
     } catch (const device::Unavailable& error) {
         PyErr_SetString(PyExc_RuntimeError, error.what());
+    } catch (const allocator::OutOfMemory& error) {
+        const Ref errors = Ref::steal(PyImport_ImportModule("tritorch.errors"));
+        const Ref type =
+            Ref::steal(errors ? PyObject_GetAttrString(errors.get(), "OutOfMemoryError") : nullptr);
+        if (type) PyErr_SetString(type.get(), error.what());
+    } catch (const std::invalid_argument& error) {
+        PyErr_SetString(PyExc_ValueError, error.what());
     } catch (const std::bad_alloc&) { PyErr_NoMemory(); } catch (const std::exception& error) {
         PyErr_SetString(PyExc_RuntimeError, error.what());
     }

@@ -1,4 +1,4 @@
-// `_C.Memory`, the owner of a block of device memory, and where blocks come from.
+// `_C.Memory`, the owner of a block of device memory.
 #include "../device/sim/sim.h"
 #include "device.h"
 
@@ -12,25 +12,6 @@ namespace tritorch {
 namespace {
 
 namespace sim = device::sim;
-
-// Every block straight from the driver: what stands in until an allocator is named.
-class Direct final : public MemorySource {
-  public:
-    Block allocate(std::size_t bytes, int device, CUstream) override {
-        const device::DeviceGuard scope(device);
-        Block block{0, bytes, nullptr};
-        TRITORCH_CALL(cuMemAlloc, &block.pointer, bytes);
-        return block;
-    }
-    void free(const Block& block, int, CUstream) noexcept override {
-        try {
-            device::driver().cuMemFree(block.pointer);
-        } catch (const device::Unavailable&) { return; }  // a forked child: the memory is its parent's
-    }
-    void record_stream(const Block&, int, CUstream) override {}  // the driver's free waits for the device
-};
-Direct direct;
-MemorySource* source = &direct;
 
 PyTypeObject* type = nullptr;
 
@@ -55,7 +36,7 @@ void memory_dealloc(PyObject* object) {
     MemoryObject* self = as_memory(object);
     if (self->block.pointer) {
         watch_death(self);
-        source->free(self->block, self->device, self->stream);
+        memory_source().free(self->block, self->device, self->stream);
     }
     PyTypeObject* of = Py_TYPE(object);
     PyObject_Free(object);
@@ -67,7 +48,7 @@ PyObject* record_stream(PyObject* object, PyObject* handle) {
     MemoryObject* self = as_memory(object);
     if (!handle_from(handle, &stream)) return nullptr;
     return guarded_none([&] {
-        if (self->block.pointer) source->record_stream(self->block, self->device, stream);
+        if (self->block.pointer) memory_source().record_stream(self->block, self->device, stream);
     });
 }
 
@@ -124,8 +105,6 @@ const Subject subject(init);
 
 }  // namespace
 
-MemorySource& memory_source() noexcept { return *source; }
-void set_memory_source(MemorySource* other) noexcept { source = other; }
 PyTypeObject* memory_type() noexcept { return type; }
 
 PyObject* new_memory(std::size_t bytes, int device, CUstream stream) {
@@ -136,7 +115,7 @@ PyObject* new_memory(std::size_t bytes, int device, CUstream stream) {
     self->device = device;
     if (bytes) {
         const bool done = guarded(false, [&] {
-            self->block = source->allocate(bytes, device, stream);
+            self->block = memory_source().allocate(bytes, device, stream);
             if (watched()) {
                 const device::DeviceGuard scope(device);
                 sim::block_born(self->block.pointer, bytes, stream);

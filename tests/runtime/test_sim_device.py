@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tritorch import _C, device
+from tritorch.errors import OutOfMemoryError
 
 with pytest.MonkeyPatch.context() as environment:  # the device of a process is chosen when it is first asked for
     environment.setenv("TRITORCH_SIM", os.environ.get("TRITORCH_SIM", "1"))
@@ -27,8 +28,10 @@ def fresh():
     before = _C.set_device_array(Array)
     _C.set_cuda_devices([device("cuda", i) for i in range(_C.device_count())])
     _C.sim_drain()
+    _C.memory_empty_cache()
     yield
     _C.sim_drain()
+    _C.memory_empty_cache()
     _C.sim_seed(0)
     _C.sim_card(8 << 30)
     _C.stream_set(0, 0)
@@ -104,6 +107,10 @@ def test_the_device_says_that_it_is_simulated():
 # --- memory and arrays -----------------------------------------------------------------------------------------
 
 
+def taken() -> int:
+    return _C.memory_stats(0)["allocated_bytes"]["all"]["current"]
+
+
 def test_memory_is_given_back_when_its_owner_dies():
     before = _C.mem_get_info(0)
     a = empty((1000,))
@@ -112,8 +119,11 @@ def test_memory_is_given_back_when_its_owner_dies():
     assert _C.mem_get_info(0)[0] < before[0]
     view = a[10:]
     del a, memory
-    assert _C.mem_get_info(0)[0] < before[0]
+    assert taken() == 4096
     del view
+    assert taken() == 0
+    assert _C.mem_get_info(0)[0] < before[0]  # kept for the next request
+    _C.memory_empty_cache()
     assert _C.mem_get_info(0) == before
 
 
@@ -162,13 +172,22 @@ def test_a_view_of_memory_stays_inside_it():
 
 
 def test_a_card_of_any_size_runs_out():
-    _C.sim_card(1 << 20)
-    assert _C.mem_get_info(0)[1] == 1 << 20
-    kept = empty((200_000,))
-    with pytest.raises(RuntimeError, match="out of memory"):
-        empty((100_000,))
+    _C.sim_card(24 << 20)
+    assert _C.mem_get_info(0)[1] == 24 << 20
+    kept = empty((4_000_000,))
+    with pytest.raises(OutOfMemoryError, match=r"CUDA out of memory\. Tried to allocate 12\.00 MiB\. GPU 0 has a total"):
+        empty((3_000_000,))
     del kept
-    assert empty((200_000,)).shape == (200_000,)
+    assert empty((5_000_000,)).shape == (5_000_000,)
+
+
+def test_one_failed_allocation_is_tried_again():
+    kept = empty((5_000_000,))
+    del kept
+    before = _C.memory_stats(0)["num_alloc_retries"]
+    _C.sim_fail("malloc", 1)
+    assert empty((6_000_000,)).shape == (6_000_000,)
+    assert _C.memory_stats(0)["num_alloc_retries"] == before + 1
 
 
 # --- copies ----------------------------------------------------------------------------------------------------
@@ -405,7 +424,6 @@ def test_threads_wait_for_the_device_together(add_one):
 @pytest.mark.parametrize(
     ("kind", "text"),
     [
-        ("malloc", "out of memory"),
         ("copy", "unknown error"),
         ("launch", "too many resources requested for launch"),
         ("kernel", "unspecified launch failure"),
@@ -421,13 +439,13 @@ def test_the_nth_call_fails_and_nothing_is_lost(add_one, kind, text):
         _C.module_unload(_C.module_load(b"tritorch-sim:0", 0))
         return to_host(a)
 
-    before = _C.mem_get_info(0)
+    before = taken()
     _C.sim_fail(kind, 1)
     with pytest.raises(RuntimeError, match=text):
         program()
-    assert _C.mem_get_info(0) == before
+    assert taken() == before
     assert (program() == 1).all()
-    assert _C.mem_get_info(0) == before
+    assert taken() == before
 
 
 # --- graphs ----------------------------------------------------------------------------------------------------

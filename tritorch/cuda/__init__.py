@@ -1,7 +1,7 @@
 """GPUs: devices, streams, events, memory. With ``TRITORCH_SIM=1`` a simulated one takes their place."""
 
 from ..errors import OutOfMemoryError
-from . import amp
+from . import amp, memory
 from .devices import (
     current_device,
     device,
@@ -21,12 +21,23 @@ from .devices import (
     synchronize,
 )
 from .memory import (
+    caching_allocator_alloc,
+    caching_allocator_delete,
     empty_cache,
+    get_allocator_backend,
+    get_per_process_memory_fraction,
     max_memory_allocated,
     max_memory_reserved,
     memory_allocated,
     memory_reserved,
+    memory_snapshot,
+    memory_stats,
+    memory_stats_as_nested_dict,
+    memory_summary,
+    reset_accumulated_memory_stats,
+    reset_max_memory_allocated,
     reset_peak_memory_stats,
+    set_per_process_memory_fraction,
 )
 from .random import manual_seed, manual_seed_all
 from .streams import Event, Stream, StreamContext, current_stream, default_stream, set_stream, stream
