@@ -107,7 +107,9 @@ def test_the_summary_is_torchs_table():
     assert sum("from large pool" in line for line in lines) == 9
     short = cuda.memory_summary(abbreviated=True)
     assert "GPU reserved memory" in short and "from large pool" not in short
-    assert cuda.memory._size(5 << 20, 5 << 20) == "  5120 KiB" and cuda.memory._count(2_000_000, 2_000_000) == "   2000 K "
+    assert (
+        cuda.memory._size(5 << 20, 5 << 20) == "  5120 KiB" and cuda.memory._count(2_000_000, 2_000_000) == "   2000 K "
+    )
 
 
 def allocate_here():

@@ -69,7 +69,9 @@ class Model:
         self.limit = max_split_size
         self.segments: dict[int, Segment] = {}
         self.blocks: dict[int, Block] = {}  # by address, those that are allocated
-        self.free_lists: dict[tuple[int, str, int], list[tuple[int, int]]] = {}  # (pool, kind, stream) -> (size, address)
+        self.free_lists: dict[
+            tuple[int, str, int], list[tuple[int, int]]
+        ] = {}  # (pool, kind, stream) -> (size, address)
         self.by_address: dict[int, Block] = {}  # those that are free
         self.given: dict[int, int] = {}
         self.done: dict[int, int] = {}
@@ -245,7 +247,7 @@ class Model:
         self.process_events()
 
     def process_deferred_only(self) -> None:
-        done, self.done = self.done, {stream: -1 for stream in self.events}
+        done, self.done = self.done, dict.fromkeys(self.events, -1)
         self.process_events()
         self.done = done
 

@@ -175,7 +175,9 @@ def test_a_card_of_any_size_runs_out():
     _C.sim_card(24 << 20)
     assert _C.mem_get_info(0)[1] == 24 << 20
     kept = empty((4_000_000,))
-    with pytest.raises(OutOfMemoryError, match=r"CUDA out of memory\. Tried to allocate 12\.00 MiB\. GPU 0 has a total"):
+    with pytest.raises(
+        OutOfMemoryError, match=r"CUDA out of memory\. Tried to allocate 12\.00 MiB\. GPU 0 has a total"
+    ):
         empty((3_000_000,))
     del kept
     assert empty((5_000_000,)).shape == (5_000_000,)
