@@ -7,7 +7,7 @@ import pytest
 
 import tritorch as torch
 from tritorch.ops._op import REGISTRY
-from tritorch.ops._samples import Sample, is_public, lay_out
+from tritorch.ops._samples import Sample, is_public
 
 PUBLIC = {name: op for name, op in REGISTRY.items() if is_public(op)}
 DTYPES = (
@@ -56,11 +56,6 @@ def mapped(function, value):
     if type(value) in (tuple, list):
         return type(value)(mapped(function, x) for x in value)
     return value
-
-
-def relaid(sample, layout):
-    """The same values in another layout of memory."""
-    return mapped(lambda x: from_array(lay_out(array(x), layout)), sample)
 
 
 def from_array(values):

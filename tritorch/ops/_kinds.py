@@ -5,7 +5,6 @@ See Note [Half precision] in ``_op`` and Note [Blocks] in ``runtime.blocks``.
 import numpy as np
 
 from .. import _C
-from ..runtime import blocks
 from . import _samples
 from ._device_kinds import reduction_loop
 from ._elementwise import Activation, Elementwise, Function, Function2, promoted
@@ -35,7 +34,7 @@ class Reduction(Op, kind=True):
 
     On a GPU the slot ``cuda`` is a formula that combines two values, and ``identity`` the text of what changes nothing
     there; ``cuda_map`` (of an element and its index) makes a value of an element, ``cuda_finish`` (of a value and the
-    count) the result, a bool where ``truth`` says so. Or ``cuda`` is a function of arrays, as ``cpu`` is.
+    count) the result, of the dtype that ``gives`` names, if it does. Or ``cuda`` is a function of arrays, as ``cpu`` is.
 
     Class keywords:
         code: the loop of ``_C.reduce`` that is the plain case, with the arguments ``(input, dim, keepdim)``.
@@ -45,8 +44,8 @@ class Reduction(Op, kind=True):
         halves: True hands half-precision arrays as they are; ``cpu`` gives float32.
     """
 
-    identity = "0"
-    truth = False
+    identity = "0"  # or "lowest", "highest": of the dtype
+    gives = ""
     cuda_map = cuda_finish = None
     code = lift = ""
     mean = floats = halves = False
@@ -139,7 +138,7 @@ class Scan(Op, kind=True):
 class RowWise(Op, kind=True):
     """Rows along one ``dim``, each from itself alone (softmax and its like).
 
-    ``cpu(input, dim, ...)`` is called with blocks of rows, ``dim`` = -1: see Note [Blocks].
+    ``cpu(input, dim, ...)`` is called with all rows, ``dim`` = -1: it takes to threads itself.
     """
 
     samples = classmethod(_samples.along)
@@ -157,17 +156,13 @@ class RowWise(Op, kind=True):
             store = input.dtype
             if input.size == 0:
                 return input.copy()
-            if input.ndim == 0:
-                return cpu(input.reshape(1), -1, *rest).reshape(())
             half = is_half(store)
             if half:
                 input = input.astype(FLOAT32)
-            elif dim == input.ndim - 1 and input.nbytes <= blocks.LARGE:
+            elif dim == input.ndim - 1:
                 return cpu(input, -1, *rest)
-            moved = np.moveaxis(input, dim, -1)
-            table = np.ascontiguousarray(moved).reshape(-1, moved.shape[-1])
-            out = blocks.rows(cpu, table, (-1, *rest)).reshape(moved.shape)
-            out = np.moveaxis(out, -1, dim)
+            line = input if input.ndim else input.reshape(1)
+            out = np.moveaxis(cpu(np.moveaxis(line, dim, -1), -1, *rest), -1, dim).reshape(input.shape)
             return out.astype(store) if half else out
 
         return loop

@@ -303,5 +303,8 @@ def _derivatives(cls, functions):
             if (ask[:5] == "grad_" and ask[5:] in outs) or (ask[-6:] == "_shape" and ask[:-6] in tensors):
                 continue
             raise TypeError(f"operator {cls.path}: {key} asks for {ask!r}, which it does not have")
+        for ask in asked:
+            if ask in arguments and ask in outs:
+                raise TypeError(f"operator {cls.path}: {key} asks for {ask!r}, an argument and an output")
         found.append((targets, function, asked))
     return found

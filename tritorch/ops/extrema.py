@@ -4,6 +4,7 @@ import numpy as np
 
 from ..dtypes import from_numpy as dtype_of
 from ..errors import empty_reduction, not_implemented
+from ._device_kinds import arg_reduce, largest, maximum, minimum, smallest
 from ._kinds import Reduction
 from ._op import Op, ops
 from ._reducing import extremes, reduced
@@ -49,6 +50,9 @@ class amax(Reduction, code="max", opmath=False):
     def cpu(input, dim: Dims = (), keepdim: bool = False):
         return _extreme("max", input, dim, keepdim)
 
+    cuda = maximum
+    identity = "lowest"
+
     def d_input(grad, input, out, dim):
         return ops.share_among_equals(input, out, grad, dim)
 
@@ -67,6 +71,9 @@ class amin(Reduction, code="min", opmath=False):
 
     def cpu(input, dim: Dims = (), keepdim: bool = False):
         return _extreme("min", input, dim, keepdim)
+
+    cuda = minimum
+    identity = "highest"
 
     def d_input(grad, input, out, dim):
         return ops.share_among_equals(input, out, grad, dim)
@@ -98,6 +105,9 @@ class max_of(Reduction, name="max", code="max", function=False, method=False, op
     def cpu(input, dim: Dims = None, keepdim: bool = False):
         return _extreme("max", input, dim, keepdim)
 
+    cuda = maximum
+    identity = "lowest"
+
     def d_input(grad, input, out, dim):
         return ops.share_among_equals(input, out, grad, dim)
 
@@ -110,6 +120,9 @@ class min_of(Reduction, name="min", code="min", function=False, method=False, op
 
     def cpu(input, dim: Dims = None, keepdim: bool = False):
         return _extreme("min", input, dim, keepdim)
+
+    cuda = minimum
+    identity = "highest"
 
     def d_input(grad, input, out, dim):
         return ops.share_among_equals(input, out, grad, dim)
@@ -129,6 +142,12 @@ def _with_indices(name, input, dim, keepdim):
     return (values, indices) if keepdim else (values.squeeze(dim), indices.squeeze(dim))
 
 
+def _with_indices_on_device(name, input, dim, keepdim):
+    if input.ndim and not input.shape[dim]:
+        raise empty_reduction(name, dim)
+    return tuple(arg_reduce(name, input, dim, keepdim, largest if name == "max" else smallest))
+
+
 def _places(name, input, dim, keepdim):
     """The indices of the extremes along ``dim``."""
     input = comparable(input)
@@ -143,7 +162,7 @@ def _back(grad, indices, dim, keepdim, shape):
         return grad
     if not keepdim:
         grad, indices = grad.unsqueeze(dim), indices.unsqueeze(dim)
-    return ops.zeros(*shape, dtype=grad.dtype).scatter(dim, indices, grad)
+    return ops.zeros(*shape, dtype=grad.dtype, device=grad.device).scatter(dim, indices, grad)
 
 
 class max_along(Op, name="max", function=False, method=False, returns=("values", "indices"), opmath=False):
@@ -154,6 +173,9 @@ class max_along(Op, name="max", function=False, method=False, returns=("values",
 
     def cpu(input, dim: Dim, keepdim: bool = False):
         return _with_indices("max", input, dim, keepdim)
+
+    def cuda(input, dim, keepdim=False):
+        return _with_indices_on_device("max", input, dim, keepdim)
 
     def d_input(grad, indices, dim, keepdim, input_shape):
         return _back(grad, indices, dim, keepdim, input_shape)
@@ -167,6 +189,9 @@ class min_along(Op, name="min", function=False, method=False, returns=("values",
 
     def cpu(input, dim: Dim, keepdim: bool = False):
         return _with_indices("min", input, dim, keepdim)
+
+    def cuda(input, dim, keepdim=False):
+        return _with_indices_on_device("min", input, dim, keepdim)
 
     def d_input(grad, indices, dim, keepdim, input_shape):
         return _back(grad, indices, dim, keepdim, input_shape)
@@ -261,6 +286,9 @@ class argmax(Op, opmath=False):
     def cpu(input, dim: Dim = None, keepdim: bool = False):
         return _place("argmax", input, dim, keepdim)
 
+    def cuda(input, dim=None, keepdim=False):
+        return arg_reduce("argmax", input, dim, keepdim, largest)[1]
+
 
 class argmin(Op, opmath=False):
     """The index of the smallest element: of all (flattened), or along :attr:`dim`. The first of equals.
@@ -276,3 +304,6 @@ class argmin(Op, opmath=False):
 
     def cpu(input, dim: Dim = None, keepdim: bool = False):
         return _place("argmin", input, dim, keepdim)
+
+    def cuda(input, dim=None, keepdim=False):
+        return arg_reduce("argmin", input, dim, keepdim, smallest)[1]

@@ -4,6 +4,7 @@ import numpy as np
 
 from .. import _C
 from ..dtypes import from_numpy as dtype_of
+from ._matmul_kernels import product
 from ._op import Op, conj
 
 
@@ -43,6 +44,8 @@ class mm(Op, lean=_C.lean_matmul):
     def cpu(input, mat2):
         return np.matmul(input, mat2)
 
+    cuda = product
+
     def d_input(grad, mat2):
         return grad.mm(conj(mat2).t())
 
@@ -78,6 +81,8 @@ class matmul(Op, operator="@", also="linalg.matmul", lean=_C.lean_matmul):
 
     def cpu(input, other):
         return np.matmul(input, other)
+
+    cuda = product
 
     def d_input(grad, input_shape, other):
         if len(input_shape) == 1 and other.ndim == 1:
@@ -146,6 +151,9 @@ class linear(Op, home="nn.functional", method=False, has_out=False, lean=_C.lean
         if bias is not None:
             out = np.add(out, bias, out=out if isinstance(out, np.ndarray) and out.ndim else None)
         return out
+
+    def cuda(input, weight, bias=None):
+        return product(input, weight.T, bias) if bias is None or bias.ndim == 1 else product(input, weight.T) + bias
 
     def d_input(grad, weight):
         return grad @ conj(weight) if weight.ndim == 2 else grad.unsqueeze(-1) * conj(weight)

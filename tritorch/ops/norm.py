@@ -2,13 +2,14 @@
 
 import numpy as np
 
-from ..runtime import blocks
+from .. import _C
+from ..runtime.blocks import get_num_threads
 from ._op import Op, ops
 from ._schema import Dims, Number
 
 
 def _standardized(input, weight, bias, dim, eps):
-    """(out, mean, rstd) of one block: two passes for the moments, then one multiply-add."""
+    """(out, mean, rstd): two passes for the moments, then one multiply-add."""
     n = 1
     for d in dim:
         n *= input.shape[d]
@@ -24,6 +25,17 @@ def _standardized(input, weight, bias, dim, eps):
     return out, mean, rstd
 
 
+def _by_rows(input, weight, bias, dim):
+    """Whether the loops of C do it: floats, the last dims, an affine of their shape."""
+    shape = input.shape[input.ndim - len(dim) :]
+    return (
+        input.dtype in (np.float32, np.float64)
+        and input.size > 0
+        and dim == tuple(range(input.ndim - len(dim), input.ndim))
+        and all(x is None or (x.shape == shape and x.dtype == input.dtype) for x in (weight, bias))
+    )
+
+
 class standardize(Op, function=False, method=False, returns=("out", "mean", "rstd"), materialize=False):
     """``(input - mean) / sqrt(variance + eps) * weight + bias`` over dims, with the moments.
 
@@ -31,39 +43,52 @@ class standardize(Op, function=False, method=False, returns=("out", "mean", "rst
     """
 
     def cpu(input, weight, bias, dim: Dims, eps: Number):
-        trailing = dim == tuple(range(input.ndim - len(dim), input.ndim))
-        lead = input.shape[: input.ndim - len(dim)]
-        affine = [x is None or x.ndim == len(dim) for x in (weight, bias)]
-        if not (trailing and lead and all(affine) and input.nbytes > blocks.LARGE):
-            return _standardized(input, weight, bias, dim, eps)
-        inner = tuple(range(1, 1 + len(dim)))
-        table = np.ascontiguousarray(input).reshape(-1, *input.shape[len(lead) :])
-        parts = blocks.rows(lambda block: _standardized(block, weight, bias, inner, eps), table, ())
-        ones = (1,) * len(dim)
-        return parts[0].reshape(input.shape), parts[1].reshape(*lead, *ones), parts[2].reshape(*lead, *ones)
+        if _by_rows(input, weight, bias, dim):
+            return _C.standardize(input, weight, bias, len(dim), eps, get_num_threads())
+        return _standardized(input, weight, bias, dim, eps)
 
-    def d_input(grad, grad_mean, grad_rstd, input, weight, mean, rstd, dim):
-        count = 1
-        for d in dim:
-            count *= input.shape[d]
+    def d_input__weight__bias(
+        grad, grad_mean, grad_rstd, input, weight, mean, rstd, dim, weight_shape, bias_shape, needs
+    ):
+        shape = tuple(input.shape[input.ndim - len(dim) :])
+        rows = dim == tuple(range(input.ndim - len(dim), input.ndim)) and {weight_shape, bias_shape} <= {(), shape}
+        alone = grad is not None and grad_mean is None and grad_rstd is None
+        if alone and rows and input.numel() and not _C.needs_grad(grad, input, weight):
+            affine = needs[1] or needs[2]
+            out = ops.standardize_back(grad, input, weight, mean, rstd, affine)
+            return (out[0], *[x.reshape(shape) if asked else None for x, asked in zip(out[1:], needs[1:], strict=True)])
         unit = (input - mean) * rstd
-        total = None
-        if grad is not None:
-            scaled = grad if weight is None else grad * weight
-            total = rstd * (scaled - scaled.mean(dim, True) - unit * (scaled * unit).mean(dim, True))
-        if grad_rstd is not None:
-            part = grad_rstd * rstd * rstd * unit * (-1.0 / count)
-            total = part if total is None else total + part
-        if grad_mean is not None:
-            part = (grad_mean / count).expand(input.shape)
-            total = part if total is None else total + part
-        return total
+        return (
+            _input_gradient(grad, grad_mean, grad_rstd, input, unit, weight, rstd, dim) if needs[0] else None,
+            grad * unit if needs[1] and grad is not None else None,
+            grad if needs[2] else None,
+        )
 
-    def d_weight(grad, input, mean, rstd):
-        return None if grad is None else grad * ((input - mean) * rstd)
 
-    def d_bias(grad):
-        return grad
+class standardize_back(Op, function=False, method=False, has_out=False, returns=("of_input", "of_weight", "of_bias")):
+    """The gradients of :class:`standardize` over the last dims, whose moments these are, in one pass. Without
+    ``affine`` only the first; the others are empty. It records nothing."""
+
+    def cpu(grad, input, weight, mean, rstd, affine: bool):
+        found = _C.standardize_back(grad, input, weight, mean, rstd, (True, affine, affine), get_num_threads())
+        return [np.empty(0, input.dtype) if x is None else x for x in found]
+
+
+def _input_gradient(grad, grad_mean, grad_rstd, input, unit, weight, rstd, dim):
+    count = 1
+    for d in dim:
+        count *= input.shape[d]
+    total = None
+    if grad is not None:
+        scaled = grad if weight is None else grad * weight
+        total = rstd * (scaled - scaled.mean(dim, True) - unit * (scaled * unit).mean(dim, True))
+    if grad_rstd is not None:
+        part = grad_rstd * rstd * rstd * unit * (-1.0 / max(1, count))
+        total = part if total is None else total + part
+    if grad_mean is not None:
+        part = (grad_mean / max(1, count)).expand(input.shape)
+        total = part if total is None else total + part
+    return total
 
 
 def _same_kind(name, input, *others):

@@ -5,11 +5,34 @@ import builtins
 import numpy as np
 
 from ..dtypes import from_numpy as dtype_of
-from ..runtime.jit import triton
+from ..runtime.jit import tl, triton
+from ..runtime.reduce import reduce
+from ._device_kinds import computed
 from ._kinds import Reduction
 from ._op import Op, conj, ops
 from ._reducing import count_of, reduced
 from ._schema import Dim, Dims, DType, Shape
+
+
+@triton.jit
+def _weight(x, top):
+    return tl.where(x == top, 1.0, tl.exp(x - top))  # infinities too weigh 1 beside themselves
+
+
+@triton.jit
+def one_exponential(value, index):
+    return value, tl.full(value.shape, 1, value.dtype)
+
+
+@triton.jit
+def add_exponentials(a, total_a, b, total_b):
+    top = tl.maximum(a, b, propagate_nan=tl.PropagateNan.ALL)
+    return top, total_a * _weight(a, top) + total_b * _weight(b, top)
+
+
+@triton.jit
+def logarithm(top, total, count):
+    return top + tl.log(total)
 
 
 class sum(Reduction, code="sum", lift="int64", halves=True):
@@ -49,6 +72,14 @@ class nansum(Reduction, code="nansum", floats=True, lift="int64"):
     def cpu(input, dim: Dims = None, keepdim: bool = False, *, dtype: DType = None):
         return reduced("nansum" if input.dtype.kind == "f" else "sum", input, dim, keepdim)
 
+    @triton.jit
+    def cuda(a, b):
+        return a + b
+
+    @triton.jit
+    def cuda_map(value, index):
+        return tl.where(value == value, value, 0)
+
     def d_input(grad, input):
         return grad * input.isnan().logical_not()
 
@@ -81,6 +112,14 @@ class mean(Reduction, code="sum", mean=True, floats=True, halves=True):
             out = np.divide(np.add.reduce(input, axis=dim, keepdims=keepdim), input.dtype.type(count))
         return out
 
+    @triton.jit
+    def cuda(a, b):
+        return a + b
+
+    @triton.jit
+    def cuda_finish(total, count):
+        return total / count.to(total.dtype)
+
     def d_input(grad, input_shape, dim):
         return (grad / count_of(input_shape, dim)).expand(input_shape)
 
@@ -103,6 +142,12 @@ class prod_of(Reduction, code="product", floats=True, lift="int64", function=Fal
     def cpu(input, dim: Dims = None, keepdim: bool = False, *, dtype: DType = None):
         out = reduced("product", input if input.dtype.kind not in "biu" else input.astype(np.int64), dim, keepdim)
         return np.multiply.reduce(input, axis=dim, keepdims=keepdim) if out is None else out
+
+    @triton.jit
+    def cuda(a, b):
+        return a * b
+
+    identity = "1"
 
     def d_input(grad, input, out, dim):
         if not builtins.bool((input == 0).any()):
@@ -164,6 +209,16 @@ class all(Reduction, code="all", opmath=False):
     def cpu(input, dim: Dims = None, keepdim: bool = False):
         return _logical("all", np.logical_and, input, dim, keepdim)
 
+    @triton.jit
+    def cuda(a, b):
+        return a & b
+
+    @triton.jit
+    def cuda_map(value, index):
+        return value != 0
+
+    identity, gives = "1", "bool"
+
 
 class any(Reduction, code="any", opmath=False):
     """Whether any element along :attr:`dim` is true (not zero): bool, or uint8 for uint8.
@@ -177,6 +232,16 @@ class any(Reduction, code="any", opmath=False):
     def cpu(input, dim: Dims = None, keepdim: bool = False):
         return _logical("any", np.logical_or, input, dim, keepdim)
 
+    @triton.jit
+    def cuda(a, b):
+        return a | b
+
+    @triton.jit
+    def cuda_map(value, index):
+        return value != 0
+
+    gives = "bool"
+
 
 class count_nonzero(Reduction, has_out=False, opmath=False):
     """How many elements along :attr:`dim` (None: of all) are not zero, as int64.
@@ -189,6 +254,16 @@ class count_nonzero(Reduction, has_out=False, opmath=False):
 
     def cpu(input, dim: Dims = None):
         return reduced("sum", np.asarray(input != 0), dim, False)
+
+    @triton.jit
+    def cuda(a, b):
+        return a + b
+
+    @triton.jit
+    def cuda_map(value, index):
+        return value != 0
+
+    gives = "int64"
 
 
 class logsumexp(Op, also="special.logsumexp"):
@@ -210,6 +285,13 @@ class logsumexp_of(Reduction, function=False, method=False):
         top = np.where(np.isinf(top), top.dtype.type(0), top)
         out = np.log(np.add.reduce(np.exp(input - top), axis=dim, keepdims=True)) + top
         return out if keepdim else out.reshape([n for i, n in enumerate(input.shape) if i not in dim])
+
+    def cuda(input, dim, keepdim=False):
+        compute = computed(input.dtype)
+        return reduce(
+            "logsumexp", input, dim, keepdim, [input.dtype], add_exponentials, ['float("-inf")', "0"],
+            [compute, compute], compute, map=one_exponential, finish=logarithm,
+        )[0]  # fmt: skip
 
     def d_input(grad, input, out):
         return grad * conj((input - out.masked_fill(out.real == -np.inf, 0)).exp())

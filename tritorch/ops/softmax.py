@@ -2,22 +2,34 @@
 
 import numpy as np
 
+from .. import _C
+from ..runtime.blocks import get_num_threads
+from . import _softmax_kernels
 from ._kinds import RowWise
 from ._op import Op, ops
 from ._schema import Dim, DType, Number
 
 
-def _shifted(input, dim):
-    return np.subtract(input, np.maximum.reduce(input, axis=dim, keepdims=True))
+def _back(logarithm, scale, output, dim):
+    """The gradient of softmax or of its logarithm; all dims but one are rows."""
+    if not output.size:
+        return np.empty_like(output)
+    if dim == output.ndim - 1:
+        return _C.softmax_back(scale, output, logarithm, get_num_threads())
+    if not output.ndim:
+        return _C.softmax_back(scale.reshape(1), output.reshape(1), logarithm, 1).reshape(())
+    scale, output = np.moveaxis(scale, dim, -1), np.moveaxis(output, dim, -1)
+    return np.moveaxis(_C.softmax_back(scale, output, logarithm, get_num_threads()), -1, dim)
 
 
 class softmax_of(RowWise, function=False, method=False):
     """Exponentials of the elements along :attr:`dim` over their sum."""
 
     def cpu(input, dim: Dim, dtype: DType = None):
-        out = _shifted(input, dim)
-        np.exp(out, out=out)
-        return np.divide(out, np.add.reduce(out, axis=dim, keepdims=True), out=out)
+        return _C.softmax(input, False, get_num_threads())
+
+    def cuda(input, dim, dtype=None):
+        return _softmax_kernels.forward(input, dim, dtype, False)
 
     def d_input(grad, out, dim):
         return ops.softmax_backward(grad, out, dim)
@@ -27,9 +39,10 @@ class softmax_backward(Op, function=False, method=False, has_out=False):
     """The gradient of softmax: ``output * (scale - sum(scale * output))`` for its gradient ``scale``."""
 
     def cpu(scale, output, dim: Dim):
-        product = np.multiply(scale, output)
-        total = np.add.reduce(product, axis=dim, keepdims=True) if product.ndim else product
-        return np.subtract(product, np.multiply(output, total))
+        return _back(False, scale, output, dim)
+
+    def cuda(scale, output, dim):
+        return _softmax_kernels.backward(scale, output, dim, False)
 
     def d_scale(grad, output, dim):
         return ops.softmax_backward(grad, output, dim)
@@ -43,8 +56,10 @@ class log_softmax_of(RowWise, function=False, method=False):
     """The logarithm of softmax along :attr:`dim`, computed without it."""
 
     def cpu(input, dim: Dim, dtype: DType = None):
-        out = _shifted(input, dim)
-        return np.subtract(out, np.log(np.add.reduce(np.exp(out), axis=dim, keepdims=True)), out=out)
+        return _C.softmax(input, True, get_num_threads())
+
+    def cuda(input, dim, dtype=None):
+        return _softmax_kernels.forward(input, dim, dtype, True)
 
     def d_input(grad, out, dim):
         return ops.log_softmax_backward(grad, out, dim)
@@ -54,9 +69,10 @@ class log_softmax_backward(Op, function=False, method=False, has_out=False):
     """The gradient of log_softmax: ``scale - softmax * sum(scale)`` for its gradient ``scale``."""
 
     def cpu(scale, output, dim: Dim):
-        total = np.add.reduce(scale, axis=dim, keepdims=True) if scale.ndim else scale
-        soft = np.exp(output)
-        return np.subtract(scale, np.multiply(soft, total, out=soft if soft.ndim else None))
+        return _back(True, scale, output, dim)
+
+    def cuda(scale, output, dim):
+        return _softmax_kernels.backward(scale, output, dim, True)
 
     def d_scale(grad, output, dim):
         return grad - (grad * output.exp()).sum(dim, True)

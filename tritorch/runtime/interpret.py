@@ -14,6 +14,7 @@ import contextlib
 import inspect
 import threading
 
+import ml_dtypes
 import numpy as np
 import triton
 import triton.language as tl
@@ -83,6 +84,25 @@ class Builder(interpreter.InterpreterBuilder):
     def create_atomic_cas(self, ptr, cmp, val, *rest):
         found = memory.writable(ptr.data, np.ones(ptr.data.shape, bool), _itemsize(ptr))
         return super().create_atomic_cas(_at(ptr, found), cmp, val, *rest)
+
+    def cast_impl(self, src, dst_type):
+        """Triton's, but for bfloat16, whose bits it would take for an integer: through float32, rounded to nearest."""
+        source, target = src.dtype.scalar, dst_type.scalar
+        if source == tl.bfloat16:
+            src = interpreter.TensorHandle(src.data.view(ml_dtypes.bfloat16).astype(np.float32), tl.float32)
+        if target == tl.bfloat16:
+            data = src.data.astype(np.float32).astype(ml_dtypes.bfloat16).view(np.uint16)
+            return interpreter.TensorHandle(data, target)
+        return src if source == tl.bfloat16 and target == tl.float32 else super().cast_impl(src, dst_type)
+
+    def create_fp_to_fp(self, src, dst_type, rounding_mode):
+        if tl.bfloat16 in (src.dtype.scalar, dst_type.scalar):
+            return self.cast_impl(src, dst_type)
+        return super().create_fp_to_fp(src, dst_type, rounding_mode)
+
+    def create_dot(self, a, b, d, *rest):
+        a, b = (self.cast_impl(x, tl.float32) if x.dtype.scalar == tl.bfloat16 else x for x in (a, b))
+        return super().create_dot(a, b, d, *rest)
 
     def _poison(self, pointers):
         kind = pointers.get_element_ty()
@@ -225,7 +245,7 @@ def launch(kernel, grid, arguments, constants):
     Raises:
         LaunchError: naming the kernel and the program that failed.
     """
-    with _lock:
+    with _lock, np.errstate(all="ignore"):
         _patch()
         fn = kernel.rewrite()
         bound = {name: _converted(kind, value) for name, kind, value in arguments}

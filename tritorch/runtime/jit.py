@@ -99,7 +99,7 @@ libdevice = _Libdevice()
 
 
 def load(name):
-    """A module that needs Triton, imported when it is first needed: this is the one door to Triton."""
+    """A module that is imported when it is first needed: this is the one door to Triton."""
     return importlib.import_module(name)
 
 
@@ -117,7 +117,8 @@ def _rebuilt(fn, realize, target):
 
 
 def _names(code):
-    found = set(code.co_names)
+    """The global names that a function reads: attributes of the same name are none."""
+    found = {step.argval for step in load("dis").get_instructions(code) if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             found |= _names(constant)
