@@ -41,7 +41,10 @@ def _walk(out, linear, sizes, prefix):
     lines = [f"    {prefix}_rest = {linear}"]
     terms = []
     for d in range(rank - 1, 0, -1):
-        lines += [f"    {prefix}_i{d} = {prefix}_rest % {prefix}_n{d}", f"    {prefix}_rest = {prefix}_rest // {prefix}_n{d}"]
+        lines += [
+            f"    {prefix}_i{d} = {prefix}_rest % {prefix}_n{d}",
+            f"    {prefix}_rest = {prefix}_rest // {prefix}_n{d}",
+        ]
         terms.append(f"{prefix}_i{d} * {prefix}_s{d}")
     return [*lines, f"    {out} = {' + '.join([f'{prefix}_rest * {prefix}_s0', *terms])}"]
 
