@@ -84,7 +84,7 @@ std::optional<Runs> runs_of(const ProgramObject* self, PyObject* const* tensors)
     PyArrayObject* first = nullptr;
     bool c_order = true, f_order = true;
     for (std::size_t i = 0; i < self->program.arrays; ++i) {
-        if (!is_tensor(tensors[i]) || !PyArray_Check(as_tensor(tensors[i])->array)) return std::nullopt;
+        if (!is_tensor(tensors[i]) || !is_host_array(as_tensor(tensors[i])->array)) return std::nullopt;
         PyArrayObject* array = as_array(as_tensor(tensors[i])->array);
         if (!first) first = array;
         c_order = c_order && PyArray_IS_C_CONTIGUOUS(array);

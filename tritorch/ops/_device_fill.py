@@ -1,11 +1,12 @@
 """Constants on a device."""
 
+from .. import _C
 from ..runtime import pointwise
 from ..runtime.array import DeviceArray, empty
 from ..runtime.jit import triton
-from ._layout import number_array
+from ._layout import empty_as, number_array
 
-__all__ = ["fill_with", "filled"]
+__all__ = ["fill_with", "filled", "like"]
 
 
 @triton.jit
@@ -20,8 +21,19 @@ def fill_with(out, value):
         RuntimeError: if the type cannot hold the number.
     """
     if value.__class__ is not DeviceArray:
+        if out.flags.c_contiguous and value.__class__ in (int, float) and value == 0 and str(value)[0] != "-":
+            _C.memset_device(out, b"\0")
+            return
         value = number_array(value.item() if hasattr(value, "item") else value, out.dtype).item()
     pointwise.pointwise(constant, [out], [value], [out.dtype])
+
+
+def like(input, dtype, memory_format, value=None):
+    """A new array on the current device after the model of ``input``: arbitrary, or with ``value`` everywhere."""
+    out = empty_as(input, dtype, memory_format, empty)
+    if value is not None:
+        fill_with(out, value)
+    return out
 
 
 def filled(shape, dtype, value):

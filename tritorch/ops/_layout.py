@@ -25,10 +25,11 @@ def empty_in(shape, kind, memory_format, new=np.empty):
     return new([shape[d] for d in order], kind).transpose(inverse)
 
 
-def empty_as(array, kind, memory_format=preserve_format):
+def empty_as(array, kind, memory_format=preserve_format, new=None):
     """An uninitialised array of the shape of ``array``. Preserving keeps the strides of a dense array, and of any other
     the order of the dims."""
-    new = device_empty if array.__class__ is DeviceArray else np.empty
+    if new is None:
+        new = device_empty if array.__class__ is DeviceArray else np.empty
     if memory_format is not preserve_format:
         return empty_in(array.shape, kind, memory_format, new)
     if array.flags.c_contiguous:

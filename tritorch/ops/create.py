@@ -7,9 +7,11 @@ import numpy as np
 from .. import dtypes
 from .._C import TensorBase, new_array
 from ..errors import argument_type
+from ..runtime.array import empty as device_empty
 from ..shape import contiguous_format
+from ._device_fill import filled
 from ._kinds import Creation
-from ._layout import checked_sizes, empty_of, number_argument, number_array, strided_of
+from ._layout import checked_sizes, empty_in, empty_of, number_argument, number_array, strided_of
 from ._schema import DType, Shape
 
 
@@ -29,6 +31,9 @@ class zeros(Creation):
         except ValueError:
             return np.zeros(checked_sizes("zeros", size), dtype)
 
+    def cuda(size, dtype=None):
+        return filled(checked_sizes("zeros", size), dtype, 0)
+
 
 class ones(Creation):
     """Ones.
@@ -43,6 +48,9 @@ class ones(Creation):
         out = np.empty(checked_sizes("ones", size), dtype)
         out.fill(1)
         return out
+
+    def cuda(size, dtype=None):
+        return filled(checked_sizes("ones", size), dtype, 1)
 
 
 class empty(Creation):
@@ -61,6 +69,9 @@ class empty(Creation):
             except ValueError:
                 return empty_of(size, dtype)
         return empty_of(size, dtype, memory_format)
+
+    def cuda(size, memory_format=contiguous_format, dtype=None):
+        return empty_in(checked_sizes("empty", size), dtype, memory_format, device_empty)
 
 
 class full(Creation):
@@ -82,6 +93,10 @@ class full(Creation):
         out = empty_of(tuple(size), dtype)
         out.fill(number_array(number_argument("full", "fill_value", 2, fill_value), dtype))
         return out
+
+    def cuda(size, fill_value, dtype=None):
+        size = checked_sizes("full", tuple(size))
+        return filled(size, dtype, number_argument("full", "fill_value", 2, fill_value))
 
     def dtype_rule(size, fill_value):
         if fill_value.__class__ is float:

@@ -6,7 +6,9 @@ import numpy as np
 
 from .._C import TensorBase
 from .._factory import tensor
+from ..runtime.array import empty as device_empty
 from ..shape import preserve_format
+from ._device_fill import filled, like
 from ._kinds import Like
 from ._layout import checked_sizes, empty_as, empty_of, number_argument, number_array, strided_of
 from ._op import Op
@@ -25,6 +27,9 @@ class empty_like(Like):
     def cpu(input, *, memory_format: object = preserve_format, dtype: DType = None):
         return empty_as(input, dtype, memory_format)
 
+    def cuda(input, memory_format=preserve_format, dtype=None):
+        return like(input, dtype, memory_format)
+
 
 class zeros_like(Like):
     """Zeros in the shape, dtype and layout in memory of ``input``.
@@ -42,6 +47,9 @@ class zeros_like(Like):
         out.fill(0)
         return out
 
+    def cuda(input, memory_format=preserve_format, dtype=None):
+        return like(input, dtype, memory_format, 0)
+
 
 class ones_like(Like):
     """Ones in the shape, dtype and layout in memory of ``input``.
@@ -56,6 +64,9 @@ class ones_like(Like):
         out = empty_as(input, dtype, memory_format)
         out.fill(1)
         return out
+
+    def cuda(input, memory_format=preserve_format, dtype=None):
+        return like(input, dtype, memory_format, 1)
 
 
 class full_like(Like):
@@ -72,6 +83,9 @@ class full_like(Like):
         out[...] = number_array(number_argument("full_like", "fill_value", 2, fill_value), dtype)
         return out
 
+    def cuda(input, fill_value, memory_format=preserve_format, dtype=None):
+        return like(input, dtype, memory_format, number_argument("full_like", "fill_value", 2, fill_value))
+
     def samples(make):
         yield make(3, 4), 2
 
@@ -82,12 +96,18 @@ class new_empty(Like, function=False, method=True):
     def cpu(input, size: Shape, *, dtype: DType = None):
         return empty_of(size, dtype)
 
+    def cuda(input, size, dtype=None):
+        return device_empty(checked_sizes("new_empty", size), dtype)
+
 
 class new_zeros(Like, function=False, method=True):
     """Zeros in that size, in the dtype of the tensor unless given."""
 
     def cpu(input, size: Shape, *, dtype: DType = None):
         return np.zeros(checked_sizes("zeros", size), dtype)
+
+    def cuda(input, size, dtype=None):
+        return filled(checked_sizes("new_zeros", size), dtype, 0)
 
 
 class new_ones(Like, function=False, method=True):
@@ -98,6 +118,9 @@ class new_ones(Like, function=False, method=True):
         out.fill(1)
         return out
 
+    def cuda(input, size, dtype=None):
+        return filled(checked_sizes("new_ones", size), dtype, 1)
+
 
 class new_full(Like, function=False, method=True):
     """``fill_value`` in that size, in the dtype of the tensor unless given."""
@@ -106,6 +129,10 @@ class new_full(Like, function=False, method=True):
         out = empty_of(tuple([operator.index(n) for n in size]), dtype)
         out[...] = number_array(number_argument("new_full", "fill_value", 2, fill_value), dtype)
         return out
+
+    def cuda(input, size, fill_value, dtype=None):
+        size = checked_sizes("new_full", tuple(size))
+        return filled(size, dtype, number_argument("new_full", "fill_value", 2, fill_value))
 
     def samples(make):
         yield make(3, 4), (2, 3), 2
@@ -135,7 +162,8 @@ class new_tensor(Op, function=False, has_out=False):
         pin_memory: object = False,
     ):
         kind = input.dtype if dtype is None else dtype
-        return tensor(data, dtype=kind, device=device, requires_grad=requires_grad)
+        place = input.device if device is None else device
+        return tensor(data, dtype=kind, device=place, requires_grad=requires_grad)
 
     def samples(make):
         yield make(3), [1, 2]
@@ -147,7 +175,7 @@ class new(Op, function=False, has_out=False):
 
     def eager(input, data: Star, *, device: object = None):
         if len(data) == 1 and isinstance(data[0], (TensorBase, list, np.ndarray)):
-            return tensor(data[0], dtype=input.dtype, device=device)
+            return tensor(data[0], dtype=input.dtype, device=input.device if device is None else device)
         return input.new_empty(*(data or (0,)))
 
     def samples(make):

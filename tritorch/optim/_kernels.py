@@ -3,7 +3,7 @@
 A formula is a function of tensors and numbers that uses torch's in-place vocabulary (``lerp_``, ``addcmul_``...).
 It is called once with symbols in place of both, which write down what is done to them: a pointwise program
 (csrc/blockwise). That program runs on the arrays of float32 and float64 tensors, block by block in the first
-cache, on the threads there are. All other tensors (other dtypes, layouts and devices, steps that are themselves
+cache, on the threads there are; on a GPU the same steps are one kernel. All other tensors (other dtypes, layouts and devices, steps that are themselves
 differentiated) go through the formula as it stands, operator by operator; so it may
 not write in place what an operator of its own has saved (``sqrt`` its result, ``maximum`` its arguments).
 """
@@ -15,6 +15,7 @@ from typing import Any
 from .. import _C
 from .. import _api as tt
 from ..runtime.blocks import get_num_threads
+from ._device import DeviceUpdate
 
 __all__ = ["Formula", "Update"]
 
@@ -50,11 +51,13 @@ class Update:
     def __init__(self, formula: Formula, flags: dict[str, bool]) -> None:
         self.formula = formula
         self.flags = flags
-        self.programs: dict[int, tuple[Any, tuple[float, ...]]] = {}  # by the number of tensors: program, constants
+        self.programs: dict[int, tuple] = {}  # by the number of tensors: program, constants, kernel
 
     def __call__(self, tensors: tuple, numbers: tuple) -> None:
-        program, constants = self.programs.get(len(tensors)) or self._compile(len(tensors))
-        if not program.run(tensors, numbers + constants, get_num_threads()):
+        program, constants, on_device = self.programs.get(len(tensors)) or self._compile(len(tensors))
+        if program.run(tensors, numbers + constants, get_num_threads()):
+            return
+        if not on_device(tensors, numbers + constants):
             self.by_operators(tensors, numbers)
 
     def by_operators(self, tensors: tuple, numbers: tuple) -> None:
@@ -70,7 +73,7 @@ class Update:
             if copy._version:
                 tensor.copy_(copy)
 
-    def _compile(self, arrays: int) -> tuple[Any, tuple[float, ...]]:
+    def _compile(self, arrays: int) -> tuple[Any, tuple[float, ...], DeviceUpdate]:
         numbers = self.formula.numbers
         trace = _Trace(arrays, len(numbers))
         tensors = [_Value(trace, i) for i in range(arrays)]
@@ -78,7 +81,9 @@ class Update:
         self.formula.function(*tensors, **values, **self.flags)
         code, buffers = trace.assembled()
         program = _C.Program(code, arrays, buffers, len(numbers) + len(trace.constants))
-        self.programs[arrays] = program, tuple(trace.constants)
+        name = self.formula.function.__name__.strip("_")
+        on_device = DeviceUpdate(name, arrays, len(numbers) + len(trace.constants), trace.code)
+        self.programs[arrays] = program, tuple(trace.constants), on_device
         return self.programs[arrays]
 
 
