@@ -137,6 +137,37 @@ _training("step of SGD with momentum, 3-layer MLP", lambda lib, p: lib.optim.SGD
 _training("step of AdamW, 3-layer MLP", lambda lib, p: lib.optim.AdamW(p, 0.001))
 
 
+def _both_ways(name, shape, expression):
+    """Forward and backward of a function of (lib.nn.functional, x, weight, bias, classes)."""
+
+    def setup(lib):
+        lib.manual_seed(0)
+        x, weight, bias = lib.randn(*shape), lib.ones(shape[1]), lib.zeros(shape[1])
+        classes, leaves = lib.randint(0, shape[1], (shape[0],)), (x, weight, bias)
+        for leaf in leaves:
+            leaf.requires_grad_()
+
+        def forward():
+            return expression(lib.nn.functional, x, weight, bias, classes)
+
+        seed = lib.ones(forward().shape)
+
+        def run():
+            forward().backward(seed)
+            for leaf in leaves:
+                leaf.grad = None
+
+        return run
+
+    SMALL[name] = {"torch-like": setup, "numpy": None}
+
+
+_both_ways("softmax 32 x 10, both ways", (32, 10), lambda F, x, w, b, y: F.softmax(x, -1))
+_both_ways("layer norm 32 x 64, both ways", (32, 64), lambda F, x, w, b, y: F.layer_norm(x, w.shape, w, b))
+_both_ways("batch norm 32 x 64, both ways", (32, 64), lambda F, x, w, b, y: F.batch_norm(x, None, None, w, b, True))
+_both_ways("cross entropy 32 x 10, both ways", (32, 10), lambda F, x, w, b, y: F.cross_entropy(x, y))
+
+
 # -- large operators: one pass over 16M float32, and what NumPy needs several passes for --------------
 
 
@@ -179,11 +210,31 @@ def _cross_entropy(lib):
     return lambda: lib.nn.functional.cross_entropy(x, y)
 
 
-@case(LARGE, "conv2d 8 x 64 x 56 x 56, 3 x 3")
-def _conv2d(lib):
-    lib.manual_seed(0)
-    x, w = lib.randn(8, 64, 56, 56), lib.randn(64, 64, 3, 3)
-    return lambda: lib.nn.functional.conv2d(x, w, padding=1)
+def _conv2d(name, image, weight, **geometry):
+    def forward(lib):
+        lib.manual_seed(0)
+        x, w = lib.randn(*image), lib.randn(*weight)
+        return lambda: lib.nn.functional.conv2d(x, w, **geometry)
+
+    def both_ways(lib):
+        lib.manual_seed(0)
+        x, w = lib.randn(*image).requires_grad_(), lib.randn(*weight).requires_grad_()
+        seed = lib.ones(lib.nn.functional.conv2d(x, w, **geometry).shape)
+
+        def run():
+            lib.nn.functional.conv2d(x, w, **geometry).backward(seed)
+            x.grad = w.grad = None
+
+        return run
+
+    LARGE[f"conv2d {name}"] = {"torch-like": forward, "numpy": None}
+    LARGE[f"conv2d {name}, both ways"] = {"torch-like": both_ways, "numpy": None}
+
+
+_conv2d("8 x 64 x 56 x 56, 3 x 3", (8, 64, 56, 56), (64, 64, 3, 3), padding=1)
+_conv2d("64 x 1 x 28 x 28, 3 x 3", (64, 1, 28, 28), (32, 1, 3, 3))
+_conv2d("64 x 32 x 14 x 14, 3 x 3", (64, 32, 14, 14), (64, 32, 3, 3), padding=1)
+_conv2d("8 x 64 x 56 x 56, depthwise", (8, 64, 56, 56), (64, 1, 3, 3), padding=1, groups=64)
 
 
 @case(LARGE, "Adam step, 10M parameters")

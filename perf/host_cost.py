@@ -16,7 +16,9 @@ from .lanes import Lane, measure
 
 BLOCK = ["add", "mul", "add a number", "add_", "sum", "matmul 2x2", "relu", "exp", "slice", "reshape", "t()", "empty",
          "item()", "backward, a node of add", "backward, a node of mul", "3 operators, forward and backward",
-         "nn.Linear(4, 4)", "step of SGD with momentum, 3-layer MLP", "step of AdamW, 3-layer MLP"]  # fmt: skip
+         "nn.Linear(4, 4)", "step of SGD with momentum, 3-layer MLP", "step of AdamW, 3-layer MLP",
+         "softmax 32 x 10, both ways", "layer norm 32 x 64, both ways", "batch norm 32 x 64, both ways",
+         "cross entropy 32 x 10, both ways"]  # fmt: skip
 
 
 def import_times(rounds=7):
