@@ -11,7 +11,7 @@ from ..dtypes import from_numpy as dtype_of
 from ..dtypes import get_default_dtype, number_dtype, result_dtype
 from ..errors import invalid_combination
 from ..runtime import blocks
-from ..runtime.array import result_like
+from ..runtime.array import DeviceArray, result_like
 from ..runtime.pointwise import pointwise
 from ..shape import broadcast
 from ._device import mixed
@@ -154,7 +154,6 @@ class Elementwise(Op, kind=True):
         tensors = [a for a in cls.args if a.is_tensor]
         count = len(tensors)
         kept = [a.name in cls.keep.split() for a in tensors]
-        floats = [a.role == "number" for a in cls.args[count:]]
 
         def loop(*args, into=None):
             operands, plain = args[:count], args[count:]
@@ -166,26 +165,36 @@ class Elementwise(Op, kind=True):
                 compute, store, casts = plans[key]
             except KeyError:
                 compute, store, _ = cls.plan(operands)
-                casts = [None if k else compute for k in kept] + [
-                    compute if f and compute.kind == "f" else None for f in floats
-                ]
+                casts = [None if k else compute for k in kept]
+                casts += [compute if compute.kind == "f" else None] * (len(args) - count)
                 plans[key] = compute, store, casts
             shape = broadcast(*[x.shape for x in operands if isinstance(x, np.ndarray)])
-            operands = [x if x.__class__ is not np.ndarray else zero_dim(x) for x in operands]
+            operands = [x if x.__class__ is DeviceArray else number_on_device(x) for x in operands]
             if into is None or into.dtype != store or into.shape != shape:
                 into = result_like(operands, shape, store)
-            pointwise(formula, [into], [*operands, *plain], casts)
+            kinds = casts
+            if store is BOOL and compute.kind in "iu":  # comparisons with what the dtype does not hold
+                kinds = [None if is_beyond(x, compute) else kind for x, kind in zip(operands, casts, strict=False)]
+                kinds += casts[count:]
+            pointwise(formula, [into], [*operands, *plain], kinds)
             return into
 
         loop.takes_into = True
         return loop
 
 
-def zero_dim(x):
-    """A 0-dim host array among device arrays, as a number; one with dims is refused."""
-    if x.ndim:
-        raise mixed()
-    return x.item()
+def number_on_device(x):
+    """An operand that is no array on the device, for a kernel: a 0-dim host array as a number; one with dims is refused."""
+    if x.__class__ is np.ndarray:
+        if x.ndim:
+            raise mixed()
+        x = x.item()
+    return int(x) if x.__class__ is bool else x
+
+
+def is_beyond(x, dtype):
+    """Whether ``x`` is an int that ``dtype`` cannot hold."""
+    return x.__class__ is int and not np.iinfo(dtype).min <= x <= np.iinfo(dtype).max
 
 
 class Function(Elementwise, kind=True):

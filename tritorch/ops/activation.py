@@ -4,6 +4,8 @@ import numpy as np
 
 from .._C import ufuncs
 from ..dtypes import from_numpy as dtype_of
+from ..runtime.jit import libdevice, tl, triton
+from ._formulas import within
 from ._kinds import Activation, Elementwise
 from ._op import Op, ops
 from ._schema import Number
@@ -35,6 +37,10 @@ class relu(Elementwise, inplace=True, ufunc=ufuncs.relu, kinds="f"):
     def cpu(input):
         return ufuncs.relu(input) if input.dtype.kind == "f" else np.maximum(input, 0)
 
+    @triton.jit
+    def cuda(input):
+        return tl.where(input <= 0, 0, input)
+
     def d_input(grad, out):
         return ops.relu_backward(grad, out)
 
@@ -54,6 +60,10 @@ class nn_functional_relu(Activation, only="uif", ufunc=ufuncs.relu, kinds="f"):
     def cpu(input, inplace: bool = False):
         return ufuncs.relu(input) if input.dtype.kind == "f" else np.maximum(input, 0)
 
+    @triton.jit
+    def cuda(input, inplace):
+        return tl.where(input <= 0, 0, input)
+
     def d_input(grad, out):
         return ops.relu_backward(grad, out)
 
@@ -63,6 +73,10 @@ class relu_backward(Elementwise, function=False, method=False, ufunc=ufuncs.relu
 
     def cpu(scale, output):
         return ufuncs.relu_backward(scale, output)
+
+    @triton.jit
+    def cuda(scale, output):
+        return tl.where(output <= 0, 0, scale)
 
     def d_scale(grad, output):
         return ops.relu_backward(grad, output)
@@ -79,6 +93,10 @@ class leaky_relu(Activation, numbers="negative_slope", ufunc=ufuncs.leaky_relu, 
 
     def cpu(input, negative_slope=0.01, inplace: bool = False):
         return ufuncs.leaky_relu(input, negative_slope)
+
+    @triton.jit
+    def cuda(input, negative_slope, inplace):
+        return tl.where(input > 0, input, input * negative_slope)
 
     def d_input(grad, input, negative_slope):
         return ops.where(input > 0, grad, grad * negative_slope)
@@ -166,6 +184,10 @@ class prelu_kernel(Elementwise, function=False, method=False, only="f"):
     def cpu(input, weight):
         return ufuncs.leaky_relu(input, weight)
 
+    @triton.jit
+    def cuda(input, weight):
+        return tl.where(input > 0, input, input * weight)
+
     def d_input(grad, input, weight):
         return ops.where(input > 0, grad, grad * weight)
 
@@ -184,6 +206,10 @@ class threshold(Activation, also="threshold", only="uif"):
 
     def cpu(input, threshold: Number, value: Number, inplace: bool = False):
         return np.where(input <= threshold, np.asarray(value).astype(input.dtype), input)
+
+    @triton.jit
+    def cuda(input, threshold, value, inplace):
+        return tl.where(input <= threshold, value.to(input.dtype), input)
 
     def d_input(grad, input, threshold):
         return grad.masked_fill(input <= threshold, 0)
@@ -217,6 +243,10 @@ class hardtanh(Activation, only="uif"):
         out = np.maximum(input, input.dtype.type(min_val))
         return np.minimum(out, out.dtype.type(max_val), out=out if out.ndim else None)
 
+    @triton.jit
+    def cuda(input, min_val, max_val, inplace):
+        return within(input, min_val.to(input.dtype), max_val.to(input.dtype))
+
     def d_input(grad, input, min_val, max_val):
         return grad.masked_fill((input <= min_val) | (input >= max_val), 0)
 
@@ -232,6 +262,10 @@ class relu6(Activation, only="uif", ufunc=ufuncs.relu6, kinds="f"):
 
     def cpu(input, inplace: bool = False):
         return ufuncs.relu6(input) if input.dtype.kind == "f" else np.minimum(np.maximum(input, 0), 6)
+
+    @triton.jit
+    def cuda(input, inplace):
+        return within(input, 0, 6)
 
     def d_input(grad, input):
         return grad.masked_fill((input <= 0) | (input >= 6), 0)
@@ -249,6 +283,10 @@ class hardsigmoid(Activation, ufunc=ufuncs.hardsigmoid, kinds="f"):
     def cpu(input, inplace: bool = False):
         return ufuncs.hardsigmoid(input)
 
+    @triton.jit
+    def cuda(input, inplace):
+        return libdevice.div_rn(within(input + 3, 0, 6), 6.0)
+
     def d_input(grad, input):
         return ops.where((input > -3) & (input < 3), grad / 6, 0)
 
@@ -265,6 +303,10 @@ class hardswish(Activation, ufunc=ufuncs.hardswish, kinds="f"):
     def cpu(input, inplace: bool = False):
         return ufuncs.hardswish(input)
 
+    @triton.jit
+    def cuda(input, inplace):
+        return libdevice.div_rn(input * within(input + 3, 0, 6), 6.0)
+
     def d_input(grad, input):
         return ops.where(input < 3, grad * (input / 3 + 0.5), grad).masked_fill(input <= -3, 0)
 
@@ -280,6 +322,10 @@ class hardshrink(Elementwise, also="nn.functional.hardshrink", only="f"):
 
     def cpu(input, lambd: Number = 0.5):
         return np.where(np.abs(input) <= lambd, input.dtype.type(0), input)
+
+    @triton.jit
+    def cuda(input, lambd):
+        return tl.where(tl.abs(input) <= lambd, 0, input)
 
     def d_input(grad, input, lambd):
         return grad.masked_fill(input.abs() <= lambd, 0)
@@ -307,6 +353,10 @@ class softshrink(Elementwise, home="nn.functional", method=False, only="f", kern
     def cpu(input, lambd: Number = 0.5):
         limit = input.dtype.type(lambd)
         return np.subtract(input, np.clip(input, -limit, limit))
+
+    @triton.jit
+    def cuda(input, lambd):
+        return input - within(input, -lambd, lambd)
 
     def d_input(grad, input, lambd):
         return grad.masked_fill(input.abs() <= lambd, 0)

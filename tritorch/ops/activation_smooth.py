@@ -5,9 +5,13 @@ import math
 import numpy as np
 
 from .._C import ufuncs
+from ..runtime.jit import libdevice, tl, triton
+from ._formulas import normal_density, sigmoid_of, softplus_of
 from ._kinds import Activation, Elementwise
 from ._op import Op, ops
 from ._schema import Dim, Number
+
+GELU_SCALE = tl.constexpr(2 * math.sqrt(2 / math.pi))  # 0.5 (1 + tanh(u)) is sigmoid(2 u)
 
 
 class Derivative(Elementwise, kind=True):
@@ -37,6 +41,13 @@ class gelu(
     def cpu(input, *, approximate: str = "none"):
         return ufuncs.gelu(input) if approximate == "none" else ufuncs.gelu_tanh(input)
 
+    @triton.jit
+    def cuda(input, approximate):
+        if approximate == "none":
+            return input * libdevice.normcdf(input)
+        else:
+            return input * sigmoid_of(GELU_SCALE * (input + 0.044715 * input * input * input))
+
     def d_input(grad, input, approximate):
         return (ops.gelu_backward if approximate == "none" else ops.gelu_tanh_backward)(grad, input)
 
@@ -46,6 +57,10 @@ class gelu_backward(Derivative, ufunc=ufuncs.gelu_backward):
 
     def cpu(scale, input):
         return ufuncs.gelu_backward(scale, input)
+
+    @triton.jit
+    def cuda(scale, input):
+        return scale * (libdevice.normcdf(input) + input * normal_density(input))
 
     def d_scale(grad, input):
         return ops.gelu_backward(grad, input)
@@ -60,6 +75,12 @@ class gelu_tanh_backward(Derivative, ufunc=ufuncs.gelu_tanh_backward):
 
     def cpu(scale, input):
         return ufuncs.gelu_tanh_backward(scale, input)
+
+    @triton.jit
+    def cuda(scale, input):
+        square = input * input
+        s = sigmoid_of(GELU_SCALE * (input + 0.044715 * input * square))
+        return scale * (s + input * s * (1 - s) * GELU_SCALE * (1 + 3 * 0.044715 * square))
 
     def d_scale(grad, input):
         return ops.gelu_tanh_backward(grad, input)
@@ -84,6 +105,10 @@ class silu(Activation, only="fc", ufunc=ufuncs.silu, kinds="f"):
     def cpu(input, inplace: bool = False):
         return ufuncs.silu(input) if input.dtype.kind == "f" else input / (1 + np.exp(-input))
 
+    @triton.jit
+    def cuda(input, inplace):
+        return libdevice.div_rn(input, 1 + libdevice.exp(-input))
+
     def d_input(grad, input):
         return ops.silu_backward(grad, input)
 
@@ -96,6 +121,11 @@ class silu_backward(Derivative, ufunc=ufuncs.silu_backward):
             return ufuncs.silu_backward(scale, input)
         s = 1 / (1 + np.exp(-input))
         return scale * np.conj(s * (1 + input * (1 - s)))
+
+    @triton.jit
+    def cuda(scale, input):
+        s = sigmoid_of(input)
+        return scale * s * (1 + input * (1 - s))
 
     def d_scale(grad, input):
         return ops.silu_backward(grad, input.conj())
@@ -120,6 +150,12 @@ class mish(Activation, ufunc=ufuncs.mish, kinds="f"):
     def cpu(input, inplace: bool = False):
         return ufuncs.mish(input)
 
+    @triton.jit
+    def cuda(input, inplace):
+        w = libdevice.exp(tl.where(input > 20, 20.0, input))
+        u = w * (w + 2)
+        return input * libdevice.div_rn(u, u + 2)
+
     def d_input(grad, input):
         return ops.mish_backward(grad, input)
 
@@ -129,6 +165,13 @@ class mish_backward(Derivative, ufunc=ufuncs.mish_backward):
 
     def cpu(scale, input):
         return ufuncs.mish_backward(scale, input)
+
+    @triton.jit
+    def cuda(scale, input):
+        w = libdevice.exp(tl.where(input > 20, 20.0, input))
+        u = w * (w + 2)
+        t = libdevice.div_rn(u, u + 2)
+        return scale * (t + input * (1 - t * t) * libdevice.div_rn(w, 1 + w))
 
     def d_scale(grad, input):
         return ops.mish_backward(grad, input)
@@ -153,6 +196,10 @@ class logsigmoid(
     def cpu(input):
         return ufuncs.log_sigmoid(input)
 
+    @triton.jit
+    def cuda(input):
+        return -softplus_of(-input)
+
     def d_input(grad, input):
         return ops.log_sigmoid_backward(grad, input)
 
@@ -162,6 +209,10 @@ class log_sigmoid_backward(Derivative, ufunc=ufuncs.log_sigmoid_backward):
 
     def cpu(scale, input):
         return ufuncs.log_sigmoid_backward(scale, input)
+
+    @triton.jit
+    def cuda(scale, input):
+        return scale * sigmoid_of(-input)
 
     def d_scale(grad, input):
         return ops.log_sigmoid_backward(grad, input)
@@ -184,6 +235,11 @@ class softplus(Elementwise, home="nn.functional", method=False, only="f", ufunc=
             return ufuncs.softplus(input)
         scaled = input * input.dtype.type(beta)
         return np.where(scaled > threshold, input, ufuncs.log_sigmoid(-scaled) * input.dtype.type(-1 / beta))
+
+    @triton.jit
+    def cuda(input, beta, threshold):
+        scaled = input * beta
+        return tl.where(scaled > threshold, input, libdevice.div_rn(softplus_of(scaled), beta))
 
     def d_input(grad, input, beta, threshold):
         scaled = input if beta == 1 else input * beta
@@ -210,6 +266,10 @@ class elu(Activation, numbers="alpha", ufunc=ufuncs.elu, kinds="f"):
     def cpu(input, alpha=1.0, inplace: bool = False):
         return ufuncs.elu(input, alpha)
 
+    @triton.jit
+    def cuda(input, alpha, inplace):
+        return tl.where(input > 0, input, alpha * libdevice.expm1(input))
+
     def d_input(grad, input, alpha):
         return elu_slope(grad, input, alpha)
 
@@ -233,11 +293,16 @@ class celu(Activation, also="celu", numbers="alpha", kernel="elu_cpu"):
     def cpu(input, alpha=1.0, inplace: bool = False):
         return ufuncs.celu(input, alpha)
 
+    @triton.jit
+    def cuda(input, alpha, inplace):
+        return tl.where(input > 0, input, alpha * libdevice.expm1(libdevice.div_rn(input, alpha)))
+
     def d_input(grad, input, alpha):
         return elu_slope(grad, input, alpha, rate=1 / alpha)
 
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
+ALPHA, SCALE = tl.constexpr(SELU_ALPHA), tl.constexpr(SELU_SCALE)
 
 
 class selu(Activation, also="selu", kernel="elu_cpu", ufunc=ufuncs.selu, kinds="f"):
@@ -253,6 +318,10 @@ class selu(Activation, also="selu", kernel="elu_cpu", ufunc=ufuncs.selu, kinds="
 
     def cpu(input, inplace: bool = False):
         return ufuncs.selu(input)
+
+    @triton.jit
+    def cuda(input, inplace):
+        return SCALE * tl.where(input > 0, input, ALPHA * libdevice.expm1(input))
 
     def d_input(grad, input):
         return elu_slope(grad, input, SELU_ALPHA, SELU_SCALE)

@@ -6,8 +6,9 @@ from .._C import ufuncs
 from ..dtypes import from_numpy as dtype_of
 from ..dtypes import number_dtype
 from ..errors import cpp_name
-from ..runtime.jit import triton
+from ..runtime.jit import libdevice, triton
 from ._elementwise import number_as
+from ._formulas import floor_quotient, remainder_of, trunc_quotient
 from ._kinds import Elementwise
 from ._op import Op, conj, ops
 from ._schema import Number
@@ -107,6 +108,10 @@ class sub(
     def cpu(input, other, *, alpha: Number = 1):
         return np.subtract(input, scaled(other, alpha))
 
+    @triton.jit
+    def cuda(input, other, alpha):
+        return input - alpha * other
+
     def d_input(grad):
         return grad
 
@@ -140,6 +145,10 @@ class mul(
 
     def cpu(input, other):
         return np.multiply(input, other)
+
+    @triton.jit
+    def cuda(input, other):
+        return input * other
 
     def d_input(grad, other):
         return grad * conj(other)
@@ -175,6 +184,10 @@ class floor_divide(
         refuse_zero(other)
         return np.floor_divide(input, other)
 
+    @triton.jit
+    def cuda(input, other):
+        return floor_quotient(input, other)
+
     def d_input(grad):
         raise RuntimeError("derivative for aten::floor_divide is not implemented")
 
@@ -197,6 +210,10 @@ class trunc_divide(
         refuse_zero(other)
         quotient = np.floor_divide(input, other)
         return quotient + ((quotient < 0) & (quotient * other != input))
+
+    @triton.jit
+    def cuda(input, other):
+        return trunc_quotient(input, other)
 
 
 class div(
@@ -226,6 +243,17 @@ class div(
 
         return loop
 
+    @classmethod
+    def device_loop(cls):
+        loops = {None: super().device_loop(), "trunc": trunc_divide.device_loop(), "floor": floor_divide.device_loop()}
+
+        def loop(input, other, mode, into=None):
+            operands = (input, other, None) if mode is None else (input, other)
+            return loops[mode](*operands, into=into)
+
+        loop.takes_into = True
+        return loop
+
     def check(rounding_mode):
         if rounding_mode not in (None, "trunc", "floor"):
             raise RuntimeError(
@@ -234,6 +262,10 @@ class div(
 
     def cpu(input, other, *, rounding_mode: object = None):
         return np.true_divide(input, other)
+
+    @triton.jit
+    def cuda(input, other, rounding_mode):
+        return libdevice.div_rn(input, other)
 
     def d_input(grad, other, rounding_mode):
         return ops.zeros_like(grad) if rounding_mode else grad / conj(other)
@@ -283,6 +315,10 @@ class remainder(
         refuse_zero(other)
         return np.remainder(input, other)
 
+    @triton.jit
+    def cuda(input, other):
+        return remainder_of(input, other)
+
     def d_input(grad):
         return grad
 
@@ -309,6 +345,13 @@ class fmod(Elementwise, inplace=True, numbers="other", only="uif", ufunc=ufuncs.
             return ufuncs.fmod(input, other)
         refuse_zero(other)
         return np.fmod(input, other)
+
+    @triton.jit
+    def cuda(input, other):
+        if input.dtype.is_floating():
+            return libdevice.fmod(input, other)
+        else:
+            return input % other
 
     def d_input(grad):
         return grad
@@ -340,6 +383,10 @@ class neg(Elementwise, operator="unary -", inplace=True, alias="negative", ufunc
 
     def cpu(input):
         return np.negative(input)
+
+    @triton.jit
+    def cuda(input):
+        return -input
 
     def d_input(grad):
         return -grad
@@ -375,6 +422,10 @@ class addcmul(Elementwise, inplace=True, only="uifc", kernel="addcmul_cpu_out"):
 
     def cpu(input, tensor1, tensor2, *, value: Number = 1):
         return np.add(input, scaled(np.multiply(tensor1, tensor2), value))
+
+    @triton.jit
+    def cuda(input, tensor1, tensor2, value):
+        return input + tensor1 * tensor2 * value
 
     def d_input(grad):
         return grad
@@ -414,6 +465,10 @@ class addcdiv(Elementwise, inplace=True):
 
     def cpu(input, tensor1, tensor2, *, value: Number = 1):
         return np.add(input, np.true_divide(scaled(tensor1, value), tensor2))
+
+    @triton.jit
+    def cuda(input, tensor1, tensor2, value):
+        return input + libdevice.div_rn(tensor1 * value, tensor2)
 
     def d_input(grad):
         return grad

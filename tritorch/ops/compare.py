@@ -3,6 +3,8 @@
 import numpy as np
 
 from ..dtypes import from_numpy as dtype_of
+from ..runtime.jit import tl, triton
+from ._formulas import is_finite
 from ._kinds import Elementwise
 from ._op import Op, ops
 
@@ -18,6 +20,10 @@ class eq(Elementwise, operator="==", inplace=True, result="bool", numbers="other
 
     def cpu(input, other):
         return np.equal(input, other)
+
+    @triton.jit
+    def cuda(input, other):
+        return input == other
 
 
 class ne(
@@ -35,6 +41,10 @@ class ne(
     def cpu(input, other):
         return np.not_equal(input, other)
 
+    @triton.jit
+    def cuda(input, other):
+        return input != other
+
 
 class lt(
     Elementwise, operator="<", inplace=True, result="bool", numbers="other", alias="less", only="buif", ufunc=np.less,
@@ -50,6 +60,10 @@ class lt(
 
     def cpu(input, other):
         return np.less(input, other)
+
+    @triton.jit
+    def cuda(input, other):
+        return input < other
 
 
 class le(
@@ -67,6 +81,10 @@ class le(
     def cpu(input, other):
         return np.less_equal(input, other)
 
+    @triton.jit
+    def cuda(input, other):
+        return input <= other
+
 
 class gt(
     Elementwise, operator=">", inplace=True, result="bool", numbers="other", alias="greater", only="buif",
@@ -82,6 +100,10 @@ class gt(
 
     def cpu(input, other):
         return np.greater(input, other)
+
+    @triton.jit
+    def cuda(input, other):
+        return input > other
 
 
 class ge(
@@ -99,6 +121,10 @@ class ge(
     def cpu(input, other):
         return np.greater_equal(input, other)
 
+    @triton.jit
+    def cuda(input, other):
+        return input >= other
+
 
 class isnan(Elementwise, result="bool", ufunc=np.isnan, kinds="fc", has_out=False):
     """Whether each element is NaN; a complex one is if a part is.
@@ -111,6 +137,10 @@ class isnan(Elementwise, result="bool", ufunc=np.isnan, kinds="fc", has_out=Fals
 
     def cpu(input):
         return np.isnan(input)
+
+    @triton.jit
+    def cuda(input):
+        return input != input
 
 
 class isinf(Elementwise, result="bool", ufunc=np.isinf, kinds="fc", has_out=False):
@@ -125,6 +155,13 @@ class isinf(Elementwise, result="bool", ufunc=np.isinf, kinds="fc", has_out=Fals
     def cpu(input):
         return np.isinf(input)
 
+    @triton.jit
+    def cuda(input):
+        if input.dtype.is_floating():
+            return tl.abs(input) == float("inf")
+        else:
+            return input != input
+
 
 class isfinite(Elementwise, result="bool", ufunc=np.isfinite, kinds="fc", has_out=False):
     """Whether each element is neither infinite nor NaN.
@@ -137,6 +174,10 @@ class isfinite(Elementwise, result="bool", ufunc=np.isfinite, kinds="fc", has_ou
 
     def cpu(input):
         return np.isfinite(input)
+
+    @triton.jit
+    def cuda(input):
+        return is_finite(input)
 
 
 class isposinf(Elementwise, result="bool"):
@@ -158,6 +199,13 @@ class isposinf(Elementwise, result="bool"):
     def cpu(input):
         return input == np.inf
 
+    @triton.jit
+    def cuda(input):
+        if input.dtype.is_floating():
+            return input == float("inf")
+        else:
+            return input != input
+
 
 class isneginf(Elementwise, result="bool"):
     """Whether each element is infinite and negative.
@@ -178,6 +226,13 @@ class isneginf(Elementwise, result="bool"):
     def cpu(input):
         return input == -np.inf
 
+    @triton.jit
+    def cuda(input):
+        if input.dtype.is_floating():
+            return input == -float("inf")
+        else:
+            return input != input
+
 
 class isreal(Elementwise, result="bool", has_out=False):
     """Whether the imaginary part of each element is zero.
@@ -190,6 +245,10 @@ class isreal(Elementwise, result="bool", has_out=False):
 
     def cpu(input):
         return input.imag == 0 if input.dtype.kind == "c" else np.ones(input.shape, bool)
+
+    @triton.jit
+    def cuda(input):
+        return (input == input) | (input != input)
 
 
 def check_closeness(input, other, rtol, atol):
@@ -229,6 +288,16 @@ class isclose(Elementwise, result="bool", has_out=False):
             error = np.abs(input - other)
             close |= np.isfinite(error) & (error <= atol + np.abs(rtol * other))
         return close
+
+    @triton.jit
+    def cuda(input, other, rtol, atol, equal_nan):
+        close = input == other
+        if equal_nan:
+            close |= (input != input) & (other != other)
+        if not input.dtype.is_floating():
+            input, other = input.to(tl.float64), other.to(tl.float64)
+        error = tl.abs(input - other)
+        return close | (is_finite(error) & (error <= atol + tl.abs(rtol * other)))
 
 
 class allclose(Op, has_out=False):

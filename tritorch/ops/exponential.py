@@ -5,8 +5,12 @@ import math
 import numpy as np
 
 from .._C import ufuncs
+from ..runtime.jit import libdevice, tl, triton
+from ._formulas import sigmoid_of
 from ._kinds import Elementwise, Function2
 from ._op import conj, ops
+
+LOG_2, LOG2_E = tl.constexpr(math.log(2)), tl.constexpr(1 / math.log(2))
 
 
 class exp(Elementwise, inplace=True, result="float", ufunc=np.exp, kinds="fc"):
@@ -20,6 +24,10 @@ class exp(Elementwise, inplace=True, result="float", ufunc=np.exp, kinds="fc"):
 
     def cpu(input):
         return np.exp(input)
+
+    @triton.jit
+    def cuda(input):
+        return libdevice.exp(input)
 
     def d_input(grad, out):
         return grad * conj(out)
@@ -37,6 +45,10 @@ class exp2(Elementwise, inplace=True, result="float", ufunc=np.exp2, kinds="f", 
     def cpu(input):
         return np.exp2(input)
 
+    @triton.jit
+    def cuda(input):
+        return libdevice.exp2(input)
+
     def d_input(grad, out):
         return grad * conj(out * math.log(2))
 
@@ -52,6 +64,10 @@ class expm1(Elementwise, inplace=True, result="float", ufunc=np.expm1, kinds="fc
 
     def cpu(input):
         return np.expm1(input)
+
+    @triton.jit
+    def cuda(input):
+        return libdevice.expm1(input)
 
     def d_input(grad, out):
         return grad * conj(out + 1)
@@ -69,6 +85,10 @@ class log(Elementwise, inplace=True, result="float", ufunc=np.log, kinds="fc", d
     def cpu(input):
         return np.log(input)
 
+    @triton.jit
+    def cuda(input):
+        return libdevice.log(input)
+
     def d_input(grad, input):
         return grad / conj(input)
 
@@ -85,6 +105,10 @@ class log2(Elementwise, inplace=True, result="float", ufunc=np.log2, kinds="f", 
     def cpu(input):
         return np.log2(input)
 
+    @triton.jit
+    def cuda(input):
+        return libdevice.log2(input)
+
     def d_input(grad, input):
         return grad / conj(input * math.log(2))
 
@@ -100,6 +124,10 @@ class log10(Elementwise, inplace=True, result="float", ufunc=np.log10, kinds="f"
 
     def cpu(input):
         return np.log10(input)
+
+    @triton.jit
+    def cuda(input):
+        return libdevice.log10(input)
 
     def d_input(grad, input):
         return grad / conj(input * math.log(10))
@@ -118,6 +146,10 @@ class log1p(
 
     def cpu(input):
         return np.log1p(input)
+
+    @triton.jit
+    def cuda(input):
+        return libdevice.log1p(input)
 
     def d_input(grad, input):
         return grad / conj(input + 1)
@@ -139,6 +171,12 @@ class logaddexp(Elementwise, only="fc", ufunc=ufuncs.logaddexp, kinds="f"):
         high, low = np.where(swap, other, input), np.where(swap, input, other)
         return high + np.log1p(np.exp(low - high))
 
+    @triton.jit
+    def cuda(input, other):
+        high = tl.where(input > other, input, other)
+        total = high + libdevice.log1p(libdevice.exp(-tl.abs(input - other)))
+        return tl.where(input == other, input + LOG_2, total)  # infinities among them
+
     def d_input(grad, input, other):
         return grad / conj(ops.exp(other - input) + 1)
 
@@ -158,6 +196,12 @@ class logaddexp2(Elementwise, only="f", ufunc=ufuncs.logaddexp2, kinds="f"):
     def cpu(input, other):
         return ufuncs.logaddexp2(input, other)
 
+    @triton.jit
+    def cuda(input, other):
+        high = tl.where(input > other, input, other)
+        total = high + libdevice.log1p(libdevice.exp2(-tl.abs(input - other))) * LOG2_E
+        return tl.where(input == other, input + 1, total)
+
     def d_input(grad, input, other):
         return grad / (ops.exp2(other - input) + 1)
 
@@ -173,6 +217,10 @@ class xlogy(Function2, inplace=True, ufunc=ufuncs.xlogy, also="special.xlogy", d
         >>> tritorch.xlogy(tritorch.tensor([0.0, 2.0]), tritorch.tensor([0.0, 1.0]))
         tensor([0., 0.])
     """
+
+    @triton.jit
+    def cuda(input, other):
+        return tl.where((input == 0) & (other == other), 0.0, input * libdevice.log(other))
 
     def d_input(grad, input, other):
         return ops.xlogy(grad, other).masked_fill((input == 0) & (other <= 0), 0)
@@ -191,6 +239,10 @@ class special_xlog1py(
         >>> tritorch.special.xlog1py(tritorch.tensor([0.0, 2.0]), tritorch.tensor([-1.0, 0.0]))
         tensor([0., 0.])
     """
+
+    @triton.jit
+    def cuda(input, other):
+        return tl.where((input == 0) & (other == other), 0.0, input * libdevice.log1p(other))
 
     def d_input(grad, input, other):
         return ops.special_xlog1py(grad, other).masked_fill((input == 0) & (other <= -1), 0)
@@ -214,6 +266,10 @@ class sigmoid(
     def cpu(input):
         return ufuncs.sigmoid(input) if input.dtype.kind == "f" else 1 / (1 + np.exp(-input))
 
+    @triton.jit
+    def cuda(input):
+        return sigmoid_of(input)
+
     def d_input(grad, out):
         return ops.sigmoid_backward(grad, out)
 
@@ -225,6 +281,10 @@ class sigmoid_backward(Elementwise, function=False, method=False, ufunc=ufuncs.s
         if scale.dtype.kind == "f":
             return ufuncs.sigmoid_backward(scale, output)
         return scale * np.conj((1 - output) * output)
+
+    @triton.jit
+    def cuda(scale, output):
+        return scale * (1 - output) * output
 
     def d_scale(grad, output):
         return ops.sigmoid_backward(grad, conj(output))
@@ -246,6 +306,12 @@ class logit(Elementwise, inplace=True, result="float", only="buif", also="specia
         if eps is not None:
             input = np.clip(input, eps, 1 - eps)
         return np.log(input / (1 - input))
+
+    @triton.jit
+    def cuda(input, eps):
+        if eps is not None:
+            input = tl.where(input < eps, eps, tl.where(input > 1 - eps, 1 - eps, input))
+        return libdevice.log(libdevice.div_rn(input, 1 - input))
 
     def d_input(grad, input, eps):
         low, high, outside = (0, 1, math.nan) if eps is None else (eps, 1 - eps, 0)

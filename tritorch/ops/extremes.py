@@ -4,6 +4,8 @@ import numpy as np
 
 from ..dtypes import finfo
 from ..dtypes import from_numpy as dtype_of
+from ..runtime.jit import tl, triton
+from ._formulas import larger, smaller
 from ._kinds import Elementwise
 from ._op import ops
 
@@ -34,6 +36,10 @@ class maximum(Elementwise, ufunc=np.maximum, kinds="biufV"):
     def cpu(input, other):
         return np.maximum(input, other)
 
+    @triton.jit
+    def cuda(input, other):
+        return larger(input, other)
+
     def d_input(grad, input, other):
         return share(grad, input == other, input < other)
 
@@ -55,6 +61,10 @@ class minimum(Elementwise, ufunc=np.minimum, kinds="biufV"):
 
     def cpu(input, other):
         return np.minimum(input, other)
+
+    @triton.jit
+    def cuda(input, other):
+        return smaller(input, other)
 
     def d_input(grad, input, other):
         return share(grad, input == other, input > other)
@@ -78,6 +88,10 @@ class fmax(Elementwise, ufunc=np.fmax, kinds="biuf"):
     def cpu(input, other):
         return np.fmax(input, other)
 
+    @triton.jit
+    def cuda(input, other):
+        return tl.where((input >= other) | (other != other), input, other)
+
     def d_input(grad, input, other):
         return grad.masked_fill(~((input >= other) | other.isnan()), 0)
 
@@ -99,6 +113,10 @@ class fmin(Elementwise, ufunc=np.fmin, kinds="biuf"):
 
     def cpu(input, other):
         return np.fmin(input, other)
+
+    @triton.jit
+    def cuda(input, other):
+        return tl.where((input <= other) | (other != other), input, other)
 
     def d_input(grad, input, other):
         return grad.masked_fill(~((input <= other) | other.isnan()), 0)
@@ -144,6 +162,14 @@ class clamp(Elementwise, inplace=True, alias="clip", numbers="min max"):
         fits = out.ndim and (not max.ndim or max.shape == out.shape)
         return np.minimum(out, max, out=out) if fits else np.minimum(out, max)
 
+    @triton.jit
+    def cuda(input, min, max):
+        if min is not None:
+            input = larger(input, min)
+        if max is not None:
+            input = smaller(input, max)
+        return input
+
     def d_input(grad, input, min, max):
         if max is None:
             inside = input >= min
@@ -175,6 +201,10 @@ class clamp_min(Elementwise, inplace=True, numbers="min", only="buif", ufunc=np.
     def cpu(input, min):
         return np.maximum(input, min)
 
+    @triton.jit
+    def cuda(input, min):
+        return larger(input, min)
+
     def d_input(grad, input, min):
         return ops.where(input >= min, grad, 0)
 
@@ -197,6 +227,10 @@ class clamp_max(Elementwise, inplace=True, numbers="max", only="buif", ufunc=np.
 
     def cpu(input, max):
         return np.minimum(input, max)
+
+    @triton.jit
+    def cuda(input, max):
+        return smaller(input, max)
 
     def d_input(grad, input, max):
         return ops.where(input <= max, grad, 0)
@@ -222,13 +256,13 @@ class nan_to_num(Elementwise, inplace=True):
     def loop(cls):
         inner = super().loop()
 
-        def loop(input, nan, posinf, neginf):
-            limits = finfo(dtype_of(input.dtype).to_real()) if dtype_of(input.dtype).category > 1 else None
-            high = limits.max if posinf is None and limits else posinf
-            low = limits.min if neginf is None and limits else neginf
-            return inner(input, nan or 0.0, high, low)
+        return lambda input, *given: inner(input, *cls.replacements(input, *given))
 
-        return loop
+    def replacements(input, nan, posinf, neginf):
+        limits = finfo(dtype_of(input.dtype).to_real()) if dtype_of(input.dtype).category > 1 else None
+        high = limits.max if posinf is None and limits else posinf
+        low = limits.min if neginf is None and limits else neginf
+        return nan or 0.0, high, low
 
     def cpu(input, nan: object = None, posinf: object = None, neginf: object = None):
         if input.dtype.kind in "biu":
@@ -239,6 +273,24 @@ class nan_to_num(Elementwise, inplace=True):
             np.copyto(part, posinf, where=part == np.inf)
             np.copyto(part, neginf, where=part == -np.inf)
         return out
+
+    @classmethod
+    def device_loop(cls):
+        inner = super().device_loop()
+
+        def loop(input, nan, posinf, neginf, into=None):
+            return inner(input, *cls.replacements(input, nan, posinf, neginf), into=into)
+
+        loop.takes_into = True
+        return loop
+
+    @triton.jit
+    def cuda(input, nan, posinf, neginf):
+        if input.dtype.is_floating():
+            finite = tl.where(input == float("inf"), posinf, tl.where(input == -float("inf"), neginf, input))
+            return tl.where(input != input, nan, finite)
+        else:
+            return input
 
     def d_input(grad, input):
         return ops.where(input.isfinite(), grad, 0)
@@ -274,6 +326,10 @@ class where(Elementwise, numbers="input other", keep="condition", opmath=False):
 
     def cpu(condition, input=None, other=None):
         return np.where(condition, input, other)
+
+    @triton.jit
+    def cuda(condition, input, other):
+        return tl.where(condition != 0, input, other)
 
     def method(input, condition, other):
         return ops.where(condition, input, other)

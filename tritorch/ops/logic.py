@@ -3,6 +3,8 @@
 import numpy as np
 
 from ..dtypes import from_numpy as dtype_of
+from ..runtime.jit import tl, triton
+from ._formulas import common_divisor
 from ._kinds import Elementwise
 
 
@@ -18,6 +20,10 @@ class logical_and(Elementwise, inplace=True, result="bool", ufunc=np.logical_and
     def cpu(input, other):
         return np.logical_and(input, other)
 
+    @triton.jit
+    def cuda(input, other):
+        return (input != 0) & (other != 0)
+
 
 class logical_or(Elementwise, inplace=True, result="bool", ufunc=np.logical_or, kinds="biufc"):
     """Whether one of the elements is true; zero is false.
@@ -30,6 +36,10 @@ class logical_or(Elementwise, inplace=True, result="bool", ufunc=np.logical_or, 
 
     def cpu(input, other):
         return np.logical_or(input, other)
+
+    @triton.jit
+    def cuda(input, other):
+        return (input != 0) | (other != 0)
 
 
 class logical_xor(Elementwise, inplace=True, result="bool", ufunc=np.logical_xor, kinds="biufc"):
@@ -44,6 +54,10 @@ class logical_xor(Elementwise, inplace=True, result="bool", ufunc=np.logical_xor
     def cpu(input, other):
         return np.logical_xor(input, other)
 
+    @triton.jit
+    def cuda(input, other):
+        return (input != 0) ^ (other != 0)
+
 
 class logical_not(Elementwise, inplace=True, result="bool", ufunc=np.logical_not, kinds="biufc"):
     """Whether each element is zero.
@@ -56,6 +70,10 @@ class logical_not(Elementwise, inplace=True, result="bool", ufunc=np.logical_not
 
     def cpu(input):
         return np.logical_not(input)
+
+    @triton.jit
+    def cuda(input):
+        return input == 0
 
 
 class bitwise_and(
@@ -72,6 +90,10 @@ class bitwise_and(
     def cpu(input, other):
         return np.bitwise_and(input, other)
 
+    @triton.jit
+    def cuda(input, other):
+        return input & other
+
 
 class bitwise_or(
     Elementwise, operator="|", inplace=True, numbers="input other", only="bui", ufunc=np.bitwise_or, kinds="biu"
@@ -87,6 +109,10 @@ class bitwise_or(
     def cpu(input, other):
         return np.bitwise_or(input, other)
 
+    @triton.jit
+    def cuda(input, other):
+        return input | other
+
 
 class bitwise_xor(
     Elementwise, operator="^", inplace=True, numbers="input other", only="bui", ufunc=np.bitwise_xor, kinds="biu"
@@ -101,6 +127,10 @@ class bitwise_xor(
 
     def cpu(input, other):
         return np.bitwise_xor(input, other)
+
+    @triton.jit
+    def cuda(input, other):
+        return input ^ other
 
 
 class bitwise_not(Elementwise, operator="unary ~", inplace=True, ufunc=np.invert, kinds="biu", only="biu"):
@@ -122,6 +152,10 @@ class bitwise_not(Elementwise, operator="unary ~", inplace=True, ufunc=np.invert
     def cpu(input):
         return np.invert(input)
 
+    @triton.jit
+    def cuda(input):
+        return ~input
+
 
 class bitwise_left_shift(
     Elementwise, operator="<<", inplace=True, numbers="input other", only="ui", kernel="lshift_cpu",
@@ -137,6 +171,11 @@ class bitwise_left_shift(
 
     def cpu(input, other):
         return np.left_shift(input, other)
+
+    @triton.jit
+    def cuda(input, other):
+        fits = (other >= 0) & (other < input.dtype.primitive_bitwidth)
+        return tl.where(fits, input << tl.where(fits, other, 0), 0)
 
     def samples(make):
         yield make.indices(3, 4, below=8), make.indices(4, below=8)
@@ -158,6 +197,11 @@ class bitwise_right_shift(
     def cpu(input, other):
         return np.right_shift(input, other)
 
+    @triton.jit
+    def cuda(input, other):
+        last = input.dtype.primitive_bitwidth - 1
+        return input >> tl.where((other >= 0) & (other < last), other, last)
+
     def samples(make):
         yield make.indices(3, 4, below=8), make.indices(4, below=8)
         yield make(3, 4), 2
@@ -175,6 +219,10 @@ class gcd(Elementwise, inplace=True, only="ui", ufunc=np.gcd, kinds="iu"):
     def cpu(input, other):
         return np.gcd(input, other)
 
+    @triton.jit
+    def cuda(input, other):
+        return common_divisor(input, other)
+
 
 class lcm(Elementwise, inplace=True, only="ui", ufunc=np.lcm, kinds="iu"):
     """The least common multiple of two integers, not negative.
@@ -187,3 +235,8 @@ class lcm(Elementwise, inplace=True, only="ui", ufunc=np.lcm, kinds="iu"):
 
     def cpu(input, other):
         return np.lcm(input, other)
+
+    @triton.jit
+    def cuda(input, other):
+        divisor = common_divisor(input, other)
+        return tl.abs(input // tl.where(divisor == 0, 1, divisor) * other)

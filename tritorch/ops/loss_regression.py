@@ -5,6 +5,8 @@ import math
 import numpy as np
 
 from ..errors import not_implemented
+from ..runtime.jit import libdevice, tl, triton
+from ._formulas import larger, softplus_of
 from ._kinds import Elementwise
 from ._losses import legacy, reduced, warn_of_broadcast, weighted
 from ._op import Op, ops
@@ -64,6 +66,12 @@ class huber_terms(Elementwise, function=False, method=False):
         near = np.minimum(size, size.dtype.type(delta))
         return near * (size - size.dtype.type(0.5) * near)
 
+    @triton.jit
+    def cuda(input, target, delta):
+        size = tl.abs(input - target)
+        near = tl.where(size > delta, delta, size)
+        return near * (size - 0.5 * near)
+
     def d_input(grad, input, target, delta):
         return grad * (input - target).clamp(-delta, delta)
 
@@ -106,6 +114,10 @@ class kl_terms(Elementwise, function=False, method=False):
     def cpu(input, target):
         with_log = np.multiply(target, np.subtract(np.log(target), input))
         return np.where(target == 0, target.dtype.type(0), with_log)
+
+    @triton.jit
+    def cuda(input, target):
+        return tl.where(target == 0, 0.0, target * (libdevice.log(target) - input))
 
     def d_input(grad, target):
         return -grad * target
@@ -201,6 +213,12 @@ class bce_terms(Elementwise, function=False, method=False, only="f", kernel="bin
         no = np.maximum(np.log1p(-input), low)
         return (target - 1) * no - target * yes
 
+    @triton.jit
+    def cuda(input, target):
+        yes = larger(libdevice.log(input), -100.0)
+        no = larger(libdevice.log1p(-input), -100.0)
+        return (target - 1) * no - target * yes
+
     def d_input(grad, input, target):
         return grad * (input - target) / ((1 - input) * input).clamp(min=1e-12)
 
@@ -243,6 +261,10 @@ class bce_logits_terms(Elementwise, function=False, method=False, only="f", kern
         out = np.log1p(out)
         out += np.maximum(input, 0)
         return out - input * target
+
+    @triton.jit
+    def cuda(input, target):
+        return softplus_of(input) - input * target
 
     def d_input(grad, input, target):
         return grad * (input.sigmoid() - target)

@@ -4,6 +4,9 @@ import numpy as np
 
 from ..dtypes import from_numpy as dtype_of
 from ..errors import cpp_name, output_shape
+from ..runtime.array import DeviceArray, result_like
+from ..runtime.jit import tl, triton
+from ..runtime.pointwise import pointwise
 from ..shape import broadcast, expand_shape
 from ._layout import empty_as, number_array
 from ._op import Op, ops
@@ -15,6 +18,18 @@ def _value(value, kind):
     if value.dtype.kind == "c" and kind.kind != "c":
         return number_array(value.item(), kind)
     return value.astype(kind)
+
+
+@triton.jit
+def chosen(condition, value, other):
+    return tl.where(condition, value, other)
+
+
+def _choose(out, mask, value, input):
+    if value.__class__ is not DeviceArray:
+        value = _value(value, input.dtype).item()
+    value = int(value) if value.__class__ is bool else value
+    pointwise(chosen, [out], [mask, value, input], [None, input.dtype, None])
 
 
 class masked_fill(Op, inplace=True, opmath=False, numbers="value"):
@@ -55,6 +70,17 @@ class masked_fill(Op, inplace=True, opmath=False, numbers="value"):
         if shape != input.shape:
             raise output_shape(input.shape, shape)
         np.copyto(input, _value(value, input.dtype), where=mask)
+
+    def cuda(input, mask, value):
+        out = result_like([input], broadcast(input.shape, mask.shape), input.dtype)
+        _choose(out, mask, value, input)
+        return out
+
+    def cuda_(input, mask, value):
+        shape = broadcast(input.shape, mask.shape)
+        if shape != input.shape:
+            raise output_shape(input.shape, shape)
+        _choose(input, mask, value, input)
 
     def d_input(grad, mask):
         return grad.masked_fill(mask, 0)

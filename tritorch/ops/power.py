@@ -9,8 +9,12 @@ from .._C import ufuncs
 from ..dtypes import complex128, float64
 from ..dtypes import from_numpy as dtype_of
 from ..errors import cpp_name
+from ..runtime.array import empty, result_like
+from ..runtime.jit import libdevice, tl, triton
+from ..runtime.pointwise import copy, pointwise
+from ._formulas import integer_power_of, mantissa_and_exponent
 from ._kinds import Elementwise
-from ._op import Op, conj, ops
+from ._op import FLOAT32, Op, conj, is_half, ops
 
 
 def integer_power(input, exponent):
@@ -54,6 +58,13 @@ class pow(Elementwise, operator="**", inplace=True, numbers="input exponent", uf
         if exponent.ndim == 0 and exponent == 2:
             return np.square(input)
         return np.where(exponent == 0, 1, np.power(input, exponent)).astype(input.dtype, copy=False)
+
+    @triton.jit
+    def cuda(input, exponent):
+        if input.dtype.is_floating():
+            return libdevice.pow(input, exponent)
+        else:
+            return integer_power_of(input, exponent)
 
     def d_input(grad, input, exponent):
         if isinstance(exponent, (int, float, complex)):
@@ -111,6 +122,10 @@ class sqrt(Elementwise, inplace=True, result="float", ufunc=np.sqrt, kinds="fcV"
     def cpu(input):
         return np.sqrt(input)
 
+    @triton.jit
+    def cuda(input):
+        return libdevice.sqrt_rn(input)
+
     def d_input(grad, out):
         return grad / conj(out * 2)
 
@@ -126,6 +141,10 @@ class rsqrt(Elementwise, inplace=True, result="float", ufunc=ufuncs.rsqrt, kinds
 
     def cpu(input):
         return 1 / np.sqrt(input) if input.dtype.kind == "c" else ufuncs.rsqrt(input)
+
+    @triton.jit
+    def cuda(input):
+        return libdevice.rsqrt(input)
 
     def d_input(grad, out):
         return grad * conj(out * out * out * -0.5)
@@ -145,8 +164,26 @@ class square(Elementwise, inplace=True, ufunc=np.square, kinds="iufcV"):
         inner = super().loop()
         return lambda input: inner(input.astype(np.int64) if input.dtype.kind == "b" else input)
 
+    @classmethod
+    def device_loop(cls):
+        inner = super().device_loop()
+
+        def loop(input, into=None):
+            if input.dtype.kind == "b":
+                into = empty(input.shape, np.int64)
+                copy(into, input)
+                return into
+            return inner(input, into=into)
+
+        loop.takes_into = True
+        return loop
+
     def cpu(input):
         return np.square(input)
+
+    @triton.jit
+    def cuda(input):
+        return input * input
 
     def d_input(grad, input):
         return grad * conj(input * 2)
@@ -164,6 +201,10 @@ class reciprocal(Elementwise, inplace=True, result="float", ufunc=np.reciprocal,
     def cpu(input):
         return np.reciprocal(input)
 
+    @triton.jit
+    def cuda(input):
+        return libdevice.rcp_rn(input)
+
     def d_input(grad, out):
         return -grad * conj(out * out)
 
@@ -179,6 +220,10 @@ class hypot(Elementwise, inplace=True, only="f", ufunc=ufuncs.hypot, kinds="f"):
 
     def cpu(input, other):
         return ufuncs.hypot(input, other)
+
+    @triton.jit
+    def cuda(input, other):
+        return libdevice.hypot(input, other)
 
     def d_input(grad, input, out):
         return grad * (input / out)
@@ -220,6 +265,11 @@ class frexp(Op, returns=("mantissa", "exponent")):
         mantissa, exponent = np.frexp(input)
         return mantissa, np.where(np.isfinite(input), exponent, 0).astype(np.int32)
 
+    def cuda(input):
+        outs = result_like([input], input.shape, input.dtype), result_like([input], input.shape, np.int32)
+        pointwise(mantissa_and_exponent, outs, [input], [FLOAT32 if is_half(input.dtype) else input.dtype])
+        return outs
+
     def d_input(grad_mantissa, exponent):
         return grad_mantissa / ops.pow(2.0, exponent)
 
@@ -253,6 +303,11 @@ class lerp(Elementwise, inplace=True, numbers="weight"):
                 return np.add(input, np.multiply(step, weight, out=step), out=step)
             return np.subtract(end, np.multiply(step, 1 - weight, out=step), out=step)
         return np.where(np.abs(weight) < 0.5, input + weight * step, end - step * (1 - weight))
+
+    @triton.jit
+    def cuda(input, end, weight):
+        step = end - input
+        return tl.where(tl.abs(weight) < 0.5, input + weight * step, end - step * (1 - weight))
 
     def d_input(grad, weight):
         return grad * (1 - conj(weight))

@@ -1,12 +1,15 @@
 """Signs, absolute values, and rounding to whole numbers."""
 
 import builtins
+import math
 
 import numpy as np
 
 from .._C import ufuncs
 from ..dtypes import from_numpy as dtype_of
 from ..errors import not_implemented
+from ..runtime.jit import libdevice, tl, triton
+from ._formulas import next_after, sign_of
 from ._kinds import Elementwise
 from ._op import conj, ops
 
@@ -32,6 +35,10 @@ class abs(
     def cpu(input):
         return np.absolute(input)
 
+    @triton.jit
+    def cuda(input):
+        return tl.abs(input)
+
     def d_input(grad, input):
         return grad * input.sgn()
 
@@ -56,6 +63,10 @@ class sign(Elementwise, inplace=True, ufunc=ufuncs.sign, kinds="f"):
             return ufuncs.sign(input)
         return input.copy() if input.dtype.kind == "b" else np.sign(input)
 
+    @triton.jit
+    def cuda(input):
+        return sign_of(input)
+
     def d_input(grad):
         return ops.zeros_like(grad)
 
@@ -74,6 +85,10 @@ class sgn(Elementwise, inplace=True, ufunc=ufuncs.sign, kinds="f"):
             return sign.cpu(input)
         size = np.absolute(input)
         return np.divide(input, size, out=np.zeros_like(input), where=size != 0)
+
+    @triton.jit
+    def cuda(input):
+        return sign_of(input)
 
     def d_input(grad, input, out):
         if not input.is_complex():
@@ -98,6 +113,13 @@ class signbit(Elementwise, result="bool"):
     def cpu(input):
         return np.signbit(input) if input.dtype.kind == "f" else input < 0
 
+    @triton.jit
+    def cuda(input):
+        if input.dtype.is_floating():
+            return libdevice.signbit(input) != 0
+        else:
+            return input < 0
+
 
 class copysign(
     Elementwise, inplace=True, numbers="other", result="float", only="buif", ufunc=ufuncs.copysign, kinds="f"
@@ -112,6 +134,10 @@ class copysign(
 
     def cpu(input, other):
         return ufuncs.copysign(input, other)
+
+    @triton.jit
+    def cuda(input, other):
+        return libdevice.copysign(input, other)
 
     def d_input(grad, input, out):
         return grad * (out / input).masked_fill(input == 0, 0)
@@ -132,6 +158,10 @@ class nextafter(Elementwise, inplace=True, only="f", opmath=False):
 
     def cpu(input, other):
         return np.nextafter(input, other)
+
+    @triton.jit
+    def cuda(input, other):
+        return next_after(input, other)
 
     def d_input(grad, input, other):
         return grad.masked_fill(input == other, 0)
@@ -161,6 +191,10 @@ class heaviside(Elementwise, inplace=True):
     def cpu(input, values):
         return np.where(input == 0, values, input > 0)
 
+    @triton.jit
+    def cuda(input, values):
+        return tl.where(input == 0, values, (input > 0).to(values.dtype))
+
     def d_input(grad):
         raise RuntimeError("derivative for aten::heaviside is not implemented")
 
@@ -183,6 +217,13 @@ class floor(Elementwise, inplace=True, only="uif", kernel="floor_vml_cpu", ufunc
     def cpu(input):
         return np.floor(input) if input.dtype.kind == "f" else input.copy()
 
+    @triton.jit
+    def cuda(input):
+        if input.dtype.is_floating():
+            return libdevice.floor(input)
+        else:
+            return input
+
     def d_input(grad):
         return ops.zeros_like(grad)
 
@@ -201,6 +242,13 @@ class ceil(Elementwise, inplace=True, only="uif", kernel="ceil_vml_cpu", ufunc=n
 
     def cpu(input):
         return np.ceil(input) if input.dtype.kind == "f" else input.copy()
+
+    @triton.jit
+    def cuda(input):
+        if input.dtype.is_floating():
+            return libdevice.ceil(input)
+        else:
+            return input
 
     def d_input(grad):
         return ops.zeros_like(grad)
@@ -221,6 +269,13 @@ class trunc(Elementwise, inplace=True, alias="fix", only="uif", kernel="trunc_vm
     def cpu(input):
         return np.trunc(input) if input.dtype.kind == "f" else input.copy()
 
+    @triton.jit
+    def cuda(input):
+        if input.dtype.is_floating():
+            return libdevice.trunc(input)
+        else:
+            return input
+
     def d_input(grad):
         return ops.zeros_like(grad)
 
@@ -236,6 +291,10 @@ class frac(Elementwise, inplace=True, only="f"):
 
     def cpu(input):
         return np.subtract(input, np.trunc(input))
+
+    @triton.jit
+    def cuda(input):
+        return input - libdevice.trunc(input)
 
     def d_input(grad):
         return grad
@@ -264,6 +323,28 @@ class round(Elementwise, inplace=True, only="uif", ufunc=np.rint, kinds="f", als
             return np.rint(input)
         scale = input.dtype.type(10.0 ** builtins.abs(decimals))
         return np.rint(input * scale) / scale if decimals > 0 else np.rint(input / scale) * scale
+
+    @classmethod
+    def device_loop(cls):
+        inner = super().device_loop()
+
+        def loop(input, decimals, into=None):  # the formula is handed a power of ten, negative for negative decimals
+            scale = math.copysign(10.0 ** builtins.abs(decimals), decimals) if decimals else None
+            return inner(input, scale, into=into)
+
+        loop.takes_into = True
+        return loop
+
+    @triton.jit
+    def cuda(input, decimals):
+        if not input.dtype.is_floating():
+            return input
+        elif decimals is None:
+            return libdevice.rint(input)
+        else:
+            scale = tl.abs(decimals)
+            up, down = input * scale, libdevice.div_rn(input, scale)
+            return tl.where(decimals > 0, libdevice.div_rn(libdevice.rint(up), scale), libdevice.rint(down) * scale)
 
     def d_input(grad):
         return ops.zeros_like(grad)

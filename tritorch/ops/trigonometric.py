@@ -5,8 +5,11 @@ import math
 import numpy as np
 
 from .._C import ufuncs
+from ..runtime.jit import libdevice, tl, triton
 from ._kinds import Elementwise
 from ._op import conj, ops
+
+PI = tl.constexpr(math.pi)
 
 
 class sin(Elementwise, inplace=True, result="float", ufunc=np.sin, kinds="fc"):
@@ -20,6 +23,10 @@ class sin(Elementwise, inplace=True, result="float", ufunc=np.sin, kinds="fc"):
 
     def cpu(input):
         return np.sin(input)
+
+    @triton.jit
+    def cuda(input):
+        return libdevice.sin(input)
 
     def d_input(grad, input):
         return grad * conj(input.cos())
@@ -37,6 +44,10 @@ class cos(Elementwise, inplace=True, result="float", ufunc=np.cos, kinds="fc"):
     def cpu(input):
         return np.cos(input)
 
+    @triton.jit
+    def cuda(input):
+        return libdevice.cos(input)
+
     def d_input(grad, input):
         return -grad * conj(input.sin())
 
@@ -52,6 +63,10 @@ class tan(Elementwise, inplace=True, result="float", ufunc=np.tan, kinds="fc"):
 
     def cpu(input):
         return np.tan(input)
+
+    @triton.jit
+    def cuda(input):
+        return libdevice.tan(input)
 
     def d_input(grad, out):
         return grad * conj(out * out + 1)
@@ -69,6 +84,10 @@ class asin(Elementwise, inplace=True, result="float", ufunc=np.arcsin, kinds="fc
     def cpu(input):
         return np.arcsin(input)
 
+    @triton.jit
+    def cuda(input):
+        return libdevice.asin(input)
+
     def d_input(grad, input):
         return grad * conj((1 - input * input).rsqrt())
 
@@ -84,6 +103,10 @@ class acos(Elementwise, inplace=True, result="float", ufunc=np.arccos, kinds="fc
 
     def cpu(input):
         return np.arccos(input)
+
+    @triton.jit
+    def cuda(input):
+        return libdevice.acos(input)
 
     def d_input(grad, input):
         return -grad * conj((1 - input * input).rsqrt())
@@ -101,6 +124,10 @@ class atan(Elementwise, inplace=True, result="float", ufunc=np.arctan, kinds="fc
     def cpu(input):
         return np.arctan(input)
 
+    @triton.jit
+    def cuda(input):
+        return libdevice.atan(input)
+
     def d_input(grad, input):
         return grad / conj(input * input + 1)
 
@@ -116,6 +143,10 @@ class atan2(Elementwise, inplace=True, result="float", only="buif", ufunc=np.arc
 
     def cpu(input, other):
         return np.arctan2(input, other)
+
+    @triton.jit
+    def cuda(input, other):
+        return libdevice.atan2(input, other)
 
     def d_input(grad, input, other):
         square = input * input + other * other
@@ -138,6 +169,10 @@ class sinh(Elementwise, inplace=True, result="float", ufunc=np.sinh, kinds="fc")
     def cpu(input):
         return np.sinh(input)
 
+    @triton.jit
+    def cuda(input):
+        return libdevice.sinh(input)
+
     def d_input(grad, input):
         return grad * conj(input.cosh())
 
@@ -153,6 +188,10 @@ class cosh(Elementwise, inplace=True, result="float", ufunc=np.cosh, kinds="fc")
 
     def cpu(input):
         return np.cosh(input)
+
+    @triton.jit
+    def cuda(input):
+        return libdevice.cosh(input)
 
     def d_input(grad, input):
         return grad * conj(input.sinh())
@@ -170,6 +209,10 @@ class tanh(Elementwise, inplace=True, result="float", ufunc=np.tanh, kinds="fc",
     def cpu(input):
         return np.tanh(input)
 
+    @triton.jit
+    def cuda(input):
+        return libdevice.tanh(input)
+
     def d_input(grad, out):
         return ops.tanh_backward(grad, out)
 
@@ -179,6 +222,10 @@ class tanh_backward(Elementwise, function=False, method=False, ufunc=ufuncs.tanh
 
     def cpu(scale, output):
         return ufuncs.tanh_backward(scale, output) if scale.dtype.kind == "f" else scale * np.conj(1 - output * output)
+
+    @triton.jit
+    def cuda(scale, output):
+        return scale * (1 - output * output)
 
     def d_scale(grad, output):
         return ops.tanh_backward(grad, conj(output))
@@ -199,6 +246,10 @@ class asinh(Elementwise, inplace=True, result="float", ufunc=np.arcsinh, kinds="
     def cpu(input):
         return np.arcsinh(input)
 
+    @triton.jit
+    def cuda(input):
+        return libdevice.asinh(input)
+
     def d_input(grad, input):
         return grad * conj((input * input + 1).rsqrt())
 
@@ -214,6 +265,10 @@ class acosh(Elementwise, inplace=True, result="float", ufunc=np.arccosh, kinds="
 
     def cpu(input):
         return np.arccosh(input)
+
+    @triton.jit
+    def cuda(input):
+        return libdevice.acosh(input)
 
     def d_input(grad, input):
         if input.is_complex():
@@ -235,6 +290,10 @@ class atanh(
     def cpu(input):
         return np.arctanh(input)
 
+    @triton.jit
+    def cuda(input):
+        return libdevice.atanh(input)
+
     def d_input(grad, input):
         return grad / conj(1 - input * input)
 
@@ -250,6 +309,11 @@ class sinc(Elementwise, inplace=True, result="float", ufunc=ufuncs.sinc, kinds="
 
     def cpu(input):
         return ufuncs.sinc(input) if input.dtype.kind == "f" else np.sinc(input)
+
+    @triton.jit
+    def cuda(input):
+        turn = tl.where(input == 0, 1.0, input * PI)
+        return tl.where(input == 0, 1.0, libdevice.div_rn(libdevice.sin(turn), turn))
 
     def d_input(grad, input):
         turn = input * math.pi
@@ -270,6 +334,10 @@ class angle(Elementwise, result="float real"):
         if input.dtype.kind == "c":
             return np.angle(input)
         return np.where(np.isnan(input), input, np.where(input < 0, input.dtype.type(math.pi), input.dtype.type(0)))
+
+    @triton.jit
+    def cuda(input):
+        return tl.where(input != input, input, tl.where(input < 0, PI, 0.0))
 
     def d_input(grad, input):
         if not input.is_complex():
@@ -297,6 +365,10 @@ class deg2rad(Elementwise, inplace=True, result="float"):
     def cpu(input):
         return np.multiply(input, input.dtype.type(math.pi / 180))
 
+    @triton.jit
+    def cuda(input):
+        return input * (PI / 180)
+
     def d_input(grad):
         return grad * (math.pi / 180)
 
@@ -316,6 +388,10 @@ class rad2deg(Elementwise, inplace=True, result="float"):
 
     def cpu(input):
         return np.multiply(input, input.dtype.type(180 / math.pi))
+
+    @triton.jit
+    def cuda(input):
+        return input * (180 / PI)
 
     def d_input(grad):
         return grad * (180 / math.pi)

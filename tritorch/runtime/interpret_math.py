@@ -1,11 +1,15 @@
 """What CUDA's library of mathematical functions means in the interpreter: NumPy's functions and ours."""
 
+import math
+
 import numpy as np
 from triton.runtime import interpreter
 
 from .._C import ufuncs
 
 __all__: list[str] = []
+
+_tgamma = np.vectorize(lambda x: math.gamma(x) if x > 0 else math.nan, otypes=[float])  # as it is asked for: above 0
 
 _NAMES = {  # the library's name -> a function of arrays
     "acos": np.arccos, "acosh": np.arccosh, "asin": np.arcsin, "asinh": np.arcsinh, "atan": np.arctan,
@@ -17,6 +21,8 @@ _NAMES = {  # the library's name -> a function of arrays
     "signbit": np.signbit, "sin": np.sin, "sinh": np.sinh, "sqrt": np.sqrt, "tan": np.tan, "tanh": np.tanh,
     "trunc": np.trunc, "isnan": np.isnan, "isinf": np.isinf, "finitef": np.isfinite, "isfinited": np.isfinite,
     "j0": ufuncs.bessel_j0, "j1": ufuncs.bessel_j1, "y0": ufuncs.bessel_y0, "y1": ufuncs.bessel_y1,
+    "ilogb": lambda x: np.frexp(x)[1] - 1, "normcdf": ufuncs.ndtr, "normcdfinv": ufuncs.ndtri, "rcp_rn": np.reciprocal,
+    "div_rn": np.true_divide, "sqrt_rn": np.sqrt, "rsqrt": ufuncs.rsqrt, "tgamma": _tgamma,
     "cyl_bessel_i0": ufuncs.i0, "cyl_bessel_i1": ufuncs.i1,
 }  # fmt: skip
 
@@ -24,9 +30,12 @@ _NAMES = {  # the library's name -> a function of arrays
 def _made(function):
     def call(*args):
         tensors = [interpreter.interpreter_semantic.to_tensor(x) for x in args]
-        like = tensors[0]
+        like = max((x for x in tensors if x.dtype.is_floating()), key=lambda x: x.dtype.primitive_bitwidth)
+        datas = [
+            x.handle.data.astype(like.handle.data.dtype) if x.dtype.is_floating() else x.handle.data for x in tensors
+        ]
         with np.errstate(all="ignore"):
-            data = np.asarray(function(*[x.handle.data for x in tensors]))
+            data = np.asarray(function(*datas))
         if data.dtype == np.bool_:
             data = data.astype(np.int32)
         data = data.astype(like.handle.data.dtype) if data.dtype.kind == "f" else data

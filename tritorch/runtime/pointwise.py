@@ -96,13 +96,13 @@ def _loop(formula, roles, rank, outs, compute):
 
     values = []
     for name, (role, text), kind in zip(names, roles, compute, strict=True):
-        cast = f".to({kind})" if kind else ""
         if role == "literal":
             values.append(text)
             continue
         values.append(f"v_{name}")
-        read = name if role == "number" else f"tl.load({place(name)}, live, other=0)"
-        lines.append(f"    v_{name} = {read}{cast}")
+        lines.append(f"    v_{name} = {name if role == 'number' else f'tl.load({place(name)}, live, other=0)'}")
+        if kind:
+            lines.append(f"    v_{name} = v_{name}.to({kind})")
     gives = ", ".join(f"r{i}" for i in range(len(outs)))
     lines.append(f"    {gives} = {formula.__name__}({', '.join(values)})")
     for i, (_, kind) in enumerate(outs):
@@ -177,7 +177,7 @@ def _extent(sizes, steps):
 def _number(x, kind):
     """A number as an argument: in double precision where the kernel computes so."""
     if isinstance(x, float):
-        return np.float64(x) if kind is not None and kind.name in ("float64", "int64") else x
+        return np.float64(x) if kind is None or kind.kind in "iu" or kind.itemsize == 8 else x
     return x
 
 
