@@ -46,7 +46,7 @@ class gelu(
         if approximate == "none":
             return input * libdevice.normcdf(input)
         else:
-            return input * sigmoid_of(GELU_SCALE * (input + 0.044715 * input * input * input))
+            return input * sigmoid_of((input + 0.044715 * input * input * input) * GELU_SCALE)
 
     def d_input(grad, input, approximate):
         return (ops.gelu_backward if approximate == "none" else ops.gelu_tanh_backward)(grad, input)
@@ -79,7 +79,7 @@ class gelu_tanh_backward(Derivative, ufunc=ufuncs.gelu_tanh_backward):
     @triton.jit
     def cuda(scale, input):
         square = input * input
-        s = sigmoid_of(GELU_SCALE * (input + 0.044715 * input * square))
+        s = sigmoid_of((input + 0.044715 * input * square) * GELU_SCALE)
         return scale * (s + input * s * (1 - s) * GELU_SCALE * (1 + 3 * 0.044715 * square))
 
     def d_scale(grad, input):
@@ -321,7 +321,7 @@ class selu(Activation, also="selu", kernel="elu_cpu", ufunc=ufuncs.selu, kinds="
 
     @triton.jit
     def cuda(input, inplace):
-        return SCALE * tl.where(input > 0, input, ALPHA * libdevice.expm1(input))
+        return tl.where(input > 0, input, libdevice.expm1(input) * ALPHA) * SCALE
 
     def d_input(grad, input):
         return elu_slope(grad, input, SELU_ALPHA, SELU_SCALE)

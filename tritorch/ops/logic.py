@@ -199,8 +199,8 @@ class bitwise_right_shift(
 
     @triton.jit
     def cuda(input, other):
-        last = input.dtype.primitive_bitwidth - 1
-        return input >> tl.where((other >= 0) & (other < last), other, last)
+        fits = (other >= 0) & (other < input.dtype.primitive_bitwidth)
+        return tl.where(fits, input >> tl.where(fits, other, 0), -(input < 0).to(input.dtype))
 
     def samples(make):
         yield make.indices(3, 4, below=8), make.indices(4, below=8)
@@ -239,4 +239,4 @@ class lcm(Elementwise, inplace=True, only="ui", ufunc=np.lcm, kinds="iu"):
     @triton.jit
     def cuda(input, other):
         divisor = common_divisor(input, other)
-        return tl.abs(input // tl.where(divisor == 0, 1, divisor) * other)
+        return tl.abs(input) // tl.where(divisor == 0, 1, divisor) * tl.abs(other)

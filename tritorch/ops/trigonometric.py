@@ -312,8 +312,7 @@ class sinc(Elementwise, inplace=True, result="float", ufunc=ufuncs.sinc, kinds="
 
     @triton.jit
     def cuda(input):
-        turn = tl.where(input == 0, 1.0, input * PI)
-        return tl.where(input == 0, 1.0, libdevice.div_rn(libdevice.sin(turn), turn))
+        return tl.where(input == 0, 1.0, libdevice.div_rn(libdevice.sinpi(input), input * PI))
 
     def d_input(grad, input):
         turn = input * math.pi
@@ -337,7 +336,8 @@ class angle(Elementwise, result="float real"):
 
     @triton.jit
     def cuda(input):
-        return tl.where(input != input, input, tl.where(input < 0, PI, 0.0))
+        zero = tl.zeros_like(input)
+        return tl.where(input != input, input, tl.where(input < 0, zero + PI, zero))
 
     def d_input(grad, input):
         if not input.is_complex():

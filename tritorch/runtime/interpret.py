@@ -77,6 +77,9 @@ class Builder(interpreter.InterpreterBuilder):
         found = memory.writable(ptrs.data, mask.data, _itemsize(ptrs))
         return super().create_masked_store(_at(ptrs, found), value, mask, *rest)
 
+    def create_splat(self, ret_ty, arg):  # the handle of a comparison bears the type of what was compared
+        return interpreter.TensorHandle(np.full(ret_ty.shape, arg.data.flat[0], arg.data.dtype), ret_ty.scalar)
+
     def create_atomic_rmw(self, rmw, ptr, val, mask, *rest):
         found = memory.writable(ptr.data, mask.data, _itemsize(ptr))
         return super().create_atomic_rmw(rmw, _at(ptr, found), val, mask, *rest)
