@@ -86,6 +86,19 @@ def run_samples(dtype):
                         x.backward(torch.empty(x.shape, dtype=x.dtype, device="cuda"), retain_graph=True)
 
 
+def run_large(dtype):
+    """What samples are too small for: products whose tiles are those of large matrices."""
+    global current
+    current = "mm of large matrices"
+    for m, n in ((8, 4096), (4096, 8), (300, 300), (4096, 4096)):
+        with contextlib.suppress(NotImplementedError, RuntimeError):  # a dtype without products
+            empty = torch.empty((m, n), dtype=dtype, device="cuda")
+            torch.mm(empty, torch.empty((n, m), dtype=dtype, device="cuda"))
+            torch.mm(
+                torch.empty((m, 1024), dtype=dtype, device="cuda"), torch.empty((1024, n), dtype=dtype, device="cuda")
+            )
+
+
 def facts_of(request):
     """What the machine code of a kernel shows, remembered beside the cubins."""
     (cubin,) = compile_many([request])
@@ -191,6 +204,7 @@ def main():
     else:
         for dtype in options.dtypes.split(","):
             run_samples(getattr(torch, dtype))
+            run_large(getattr(torch, dtype))
     findings, failures, most = [], [], 0
     cases = [case for case in found.values() if options.match in case[0]]
     arches = [int(a) for a in options.arch.split(",")]

@@ -95,11 +95,12 @@ def _tiles(M, N, K, kind):
         return *(min(max(triton.next_power_of_2(n), 16), 256) for n in (M, N, K)), 4, 1
     wide = 32 if kind == np.float32 else 64
     if M <= 16 or N <= 16:
-        return (16, 128, 2 * wide, 4, 3) if M <= N else (128, 16, 2 * wide, 4, 3)
+        deep, warps = (32, 8) if kind == np.float32 else (128, 4)  # three products an element: larger ones spill
+        return (16, 128, deep, warps, 3) if M <= N else (128, 16, deep, warps, 3)
     if M * N <= 512 * 512:
         return 64, 64, wide, 4, 4
     if kind == np.float32:
-        return 128, 64, 32, 4, 3
+        return 128, 64, 32, 8, 3
     return 128, 128, 64, 8, 3
 
 
