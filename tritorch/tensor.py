@@ -149,8 +149,8 @@ class Tensor(_C.TensorBase):
     is_neg = is_conj
 
     def is_pinned(self, device=None):
-        """False: there is no pinned memory without a device."""
-        return False
+        """Whether it lies in page-locked host memory, as ``pin_memory()`` gives it."""
+        return _C.is_pinned(self._array)
 
     def share_memory_(self):
         """Moves its data into memory that other processes can map. Views made before keep the old memory."""

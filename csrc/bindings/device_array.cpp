@@ -1,6 +1,7 @@
 // Arrays whose memory lies on a device: np.ndarray's shapes, strides and views over a device address, which
 // NumPy never follows because every function that would is refused by the subclass. Their copies to and from
 // the host.
+#include "../device/pinned.h"
 #include "device.h"
 #include "tensor.h"
 
@@ -153,6 +154,11 @@ struct Copy {
         host = PyArray_DATA(as_array(on_host));
         return true;
     }
+    // Waits, or leaves word that the host memory is in use.
+    void finish() const {
+        if (!non_blocking) TRITORCH_CALL(cuStreamSynchronize, stream);
+        else device::Pinned::instance().used(host, memory->device, stream);
+    }
 };
 
 // Without the GIL: from pageable memory the driver may wait for the device before it stages the bytes.
@@ -165,7 +171,7 @@ PyObject* copy_to_device(PyObject*, PyObject* const* args, Py_ssize_t count) {
         const device::DeviceGuard scope(copy.memory->device);
         const WithoutGil others;
         TRITORCH_CALL(cuMemcpyHtoDAsync, copy.device, copy.host, copy.bytes, copy.stream);
-        if (!copy.non_blocking) TRITORCH_CALL(cuStreamSynchronize, copy.stream);
+        copy.finish();
     });
 }
 
@@ -180,7 +186,7 @@ PyObject* copy_to_host(PyObject*, PyObject* const* args, Py_ssize_t count) {
         const device::DeviceGuard scope(copy.memory->device);
         const WithoutGil others;
         TRITORCH_CALL(cuMemcpyDtoHAsync, copy.host, copy.device, copy.bytes, copy.stream);
-        if (!copy.non_blocking) TRITORCH_CALL(cuStreamSynchronize, copy.stream);
+        copy.finish();
     });
 }
 

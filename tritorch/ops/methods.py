@@ -2,7 +2,9 @@
 
 import numpy as np
 
+from .. import _C
 from .._C import bump, refuse_overlap
+from ..runtime import gpu
 from ..runtime.device import device as Device
 from ._layout import dims_by_stride
 from ._op import Op, ops
@@ -49,25 +51,34 @@ class to_dense(Op, function=False, has_out=False):
 
 
 class pin_memory(Op, function=False, has_out=False):
-    """The tensor in page-locked memory.
+    """The tensor in page-locked memory: itself, or a copy. Copies between there and a device need not wait for it.
 
     Raises:
-        RuntimeError: where there is no GPU.
+        RuntimeError: where there is no GPU, and for a tensor that is not in host memory.
     """
 
     def eager(input, device: object = None):
         place = Device("cuda" if device is None else device)
-        raise RuntimeError(f"Cannot access accelerator device when none is available: {place}")
+        if not gpu.is_available():
+            raise RuntimeError(f"Cannot access accelerator device when none is available: {place}")
+        if input.is_cuda:
+            raise RuntimeError(f"cannot pin '{input.type()}' only dense CPU tensors can be pinned")
+        if input.is_pinned():
+            return input
+        out = _C.wrap(_C.pinned_empty(input.shape, input.dtype.np))
+        return out.copy_(input)
 
     def samples(make):
-        return ()  # it always raises here
+        return ()  # without a GPU it raises
 
 
 class record_stream(Op, function=False, has_out=False):
-    """Marks the memory as used by ``stream``: nothing to do on the CPU."""
+    """Marks the memory as used by ``stream``: after the tensor's death it is given out again only when what that
+    stream was given until then is done. Nothing to do on the CPU."""
 
     def eager(input, stream: object):
-        return None
+        if input.is_cuda:
+            _C.memory_of(input._array).record_stream(stream.cuda_stream)
 
     def samples(make):
         yield make(3, 4), None
