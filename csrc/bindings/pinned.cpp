@@ -15,7 +15,8 @@ void give_back(PyObject* capsule) { Pinned::instance().free(PyCapsule_GetPointer
 PyObject* pinned_empty(PyObject*, PyObject* args) {
     PyArray_Dims shape = {nullptr, 0};
     PyArray_Descr* descr = nullptr;
-    if (!PyArg_ParseTuple(args, "O&O&:pinned_empty", PyArray_IntpConverter, &shape, PyArray_DescrConverter, &descr)) {
+    if (!PyArg_ParseTuple(args, "O&O&:pinned_empty", PyArray_IntpConverter, &shape, PyArray_DescrConverter,
+                          &descr)) {
         PyDimMem_FREE(shape.ptr);
         return nullptr;
     }
@@ -64,14 +65,15 @@ PyObject* empty_cache(PyObject*, PyObject*) {
 PyObject* statistics(PyObject*, PyObject*) {
     const Pinned::Statistics now = Pinned::instance().statistics();
     return Py_BuildValue("{s:n,s:n,s:n,s:n}", "live_bytes", Py_ssize_t(now.live_bytes), "cached_bytes",
-                         Py_ssize_t(now.cached_bytes), "allocations", Py_ssize_t(now.allocations), "driver_calls",
-                         Py_ssize_t(now.driver_calls));
+                         Py_ssize_t(now.cached_bytes), "allocations", Py_ssize_t(now.allocations),
+                         "driver_calls", Py_ssize_t(now.driver_calls));
 }
 
 PyMethodDef functions[] = {
     {"pinned_empty", pinned_empty, METH_VARARGS,
      "pinned_empty(shape, np_dtype) -> np.ndarray\n\nIn page-locked host memory, from a cache."},
-    {"is_pinned", is_pinned, METH_O, "is_pinned(array) -> bool\n\nWhether it lies in memory of pinned_empty()."},
+    {"is_pinned", is_pinned, METH_O,
+     "is_pinned(array) -> bool\n\nWhether it lies in memory of pinned_empty()."},
     {"pinned_empty_cache", empty_cache, METH_NOARGS,
      "pinned_empty_cache()\n\nGives idle pinned memory back to the driver. Waits for the device."},
     {"pinned_memory_stats", statistics, METH_NOARGS, "pinned_memory_stats() -> dict"},
