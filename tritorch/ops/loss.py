@@ -4,6 +4,7 @@ import math
 
 from .. import _C
 from ._losses import check_reduction, legacy, reduced
+from ._nll_kernels import backward, forward
 from ._op import Op, ops
 from ._schema import Number
 
@@ -15,6 +16,9 @@ class nll(Op, function=False, method=False, returns=("loss", "total_weight"), ha
     def cpu(input, target, weight, reduction: str, ignore_index: int):
         return _C.nll(input, target, weight, reduction, ignore_index)
 
+    def cuda(input, target, weight, reduction, ignore_index):
+        return forward(input, target, weight, reduction, ignore_index)
+
     def d_input(grad, input_shape, target, weight, reduction, ignore_index, total_weight):
         return ops.nll_backward(grad, target, weight, tuple(input_shape), reduction, ignore_index, total_weight)
 
@@ -24,6 +28,9 @@ class nll_backward(Op, function=False, method=False, has_out=False):
 
     def cpu(grad, target, weight, shape: tuple, reduction: str, ignore_index: int, total_weight):
         return _C.nll_back(grad, target, weight, shape, reduction, ignore_index, total_weight)
+
+    def cuda(grad, target, weight, shape, reduction, ignore_index, total_weight):
+        return backward(grad, target, weight, shape, reduction, ignore_index, total_weight)
 
     def d_grad(grad_out, target, weight, reduction, ignore_index):
         return ops.nll(grad_out, target, weight, reduction, ignore_index)[0]

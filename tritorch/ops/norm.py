@@ -4,6 +4,7 @@ import numpy as np
 
 from .. import _C
 from ..runtime.blocks import get_num_threads
+from ._norm_kernels import standardized
 from ._op import Op, ops
 from ._schema import Dims, Number
 
@@ -47,13 +48,16 @@ class standardize(Op, function=False, method=False, returns=("out", "mean", "rst
             return _C.standardize(input, weight, bias, len(dim), eps, get_num_threads())
         return _standardized(input, weight, bias, dim, eps)
 
+    def cuda(input, weight, bias, dim, eps):
+        return standardized(input, weight, bias, dim, eps)
+
     def d_input__weight__bias(
         grad, grad_mean, grad_rstd, input, weight, mean, rstd, dim, weight_shape, bias_shape, needs
     ):
         shape = tuple(input.shape[input.ndim - len(dim) :])
         rows = dim == tuple(range(input.ndim - len(dim), input.ndim)) and {weight_shape, bias_shape} <= {(), shape}
         alone = grad is not None and grad_mean is None and grad_rstd is None
-        if alone and rows and input.numel() and not _C.needs_grad(grad, input, weight):
+        if alone and rows and input.is_cpu and input.numel() and not _C.needs_grad(grad, input, weight):
             affine = needs[1] or needs[2]
             out = ops.standardize_back(grad, input, weight, mean, rstd, affine)
             return (out[0], *[x.reshape(shape) if asked else None for x, asked in zip(out[1:], needs[1:], strict=True)])
