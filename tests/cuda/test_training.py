@@ -49,7 +49,10 @@ def test_cross_entropy(reduction):
     target = tritorch.tensor([1, 0, 3])
     both(lambda x: F.cross_entropy(x, target.to(x.device), reduction=reduction), leaf(3, 4))
     weight = tritorch.arange(1.0, 5)
-    both(lambda x: F.cross_entropy(x, target.to(x.device), weight.to(x.device), ignore_index=0, reduction=reduction), leaf(3, 4))
+    both(
+        lambda x: F.cross_entropy(x, target.to(x.device), weight.to(x.device), ignore_index=0, reduction=reduction),
+        leaf(3, 4),
+    )
 
 
 def test_a_target_out_of_bounds_is_an_error():

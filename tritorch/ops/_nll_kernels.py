@@ -16,7 +16,18 @@ __all__ = ["backward", "forward"]
 
 @triton.jit
 def nll_terms(
-    loss, scale, wrong, input, target, weight, ignored, count, classes, inner, WEIGHTED: tl.constexpr, BLOCK: tl.constexpr
+    loss,
+    scale,
+    wrong,
+    input,
+    target,
+    weight,
+    ignored,
+    count,
+    classes,
+    inner,
+    WEIGHTED: tl.constexpr,
+    BLOCK: tl.constexpr,
 ):
     i = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     live = i < count
@@ -40,7 +51,9 @@ def nll_gradient(
     live = i < count
     t = tl.load(target + i, live, other=0).to(tl.int64)
     kept = live & (t != ignored) & (t >= 0) & (t < classes)
-    value = -tl.load(grad + i * grad_step, kept, other=0).to(tl.float64 if out.dtype.element_ty == tl.float64 else tl.float32)
+    value = -tl.load(grad + i * grad_step, kept, other=0).to(
+        tl.float64 if out.dtype.element_ty == tl.float64 else tl.float32
+    )
     if MEAN:
         value = value / tl.load(total).to(value.dtype)
     if WEIGHTED:
