@@ -32,7 +32,8 @@ def main(out: Path) -> Path:
         raise RuntimeError("gpu_record: expected a real GPU, got the simulated one")
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout
     steps = [
-        {**json.loads(path.read_text()), "summary": summary(path.with_suffix(".log"))} for path in sorted(out.glob("*.json"))
+        {**json.loads(path.read_text()), "summary": summary(path.with_suffix(".log"))}
+        for path in sorted(out.glob("*.json"))
     ]
     record = {
         "gpu": from_device.name, "capability": [from_device.major, from_device.minor],
