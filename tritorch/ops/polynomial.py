@@ -1,6 +1,8 @@
 """Orthogonal polynomials of degree :attr:`n` at :attr:`input`. They have no derivative, as in torch."""
 
 from .._C import ufuncs
+from ..runtime.jit import tl, triton
+from ._formulas_polynomial import chebyshev, hermite, laguerre, legendre
 from ._kinds import Function
 
 
@@ -24,6 +26,10 @@ class special_chebyshev_polynomial_t(Polynomial, ufunc=ufuncs.chebyshev_t):
         tensor([-0.5000])
     """
 
+    @triton.jit
+    def cuda(input, degree):
+        return chebyshev("t", input, degree)
+
 
 class special_chebyshev_polynomial_u(Polynomial, ufunc=ufuncs.chebyshev_u):
     """Chebyshev's polynomial of the second kind.
@@ -33,6 +39,10 @@ class special_chebyshev_polynomial_u(Polynomial, ufunc=ufuncs.chebyshev_u):
         >>> tritorch.special.chebyshev_polynomial_u(tritorch.tensor([0.5]), 2)
         tensor([0.])
     """
+
+    @triton.jit
+    def cuda(input, degree):
+        return chebyshev("u", input, degree)
 
 
 class special_chebyshev_polynomial_v(Polynomial, ufunc=ufuncs.chebyshev_v):
@@ -44,6 +54,10 @@ class special_chebyshev_polynomial_v(Polynomial, ufunc=ufuncs.chebyshev_v):
         tensor([-1.])
     """
 
+    @triton.jit
+    def cuda(input, degree):
+        return chebyshev("v", input, degree)
+
 
 class special_chebyshev_polynomial_w(Polynomial, ufunc=ufuncs.chebyshev_w):
     """Chebyshev's polynomial of the fourth kind.
@@ -53,6 +67,10 @@ class special_chebyshev_polynomial_w(Polynomial, ufunc=ufuncs.chebyshev_w):
         >>> tritorch.special.chebyshev_polynomial_w(tritorch.tensor([0.5]), 2)
         tensor([1.])
     """
+
+    @triton.jit
+    def cuda(input, degree):
+        return chebyshev("w", input, degree)
 
 
 class special_shifted_chebyshev_polynomial_t(Polynomial, ufunc=ufuncs.shifted_chebyshev_t):
@@ -64,6 +82,10 @@ class special_shifted_chebyshev_polynomial_t(Polynomial, ufunc=ufuncs.shifted_ch
         tensor([-1.])
     """
 
+    @triton.jit
+    def cuda(input, degree):
+        return chebyshev("t", input.to(tl.float64) * 2 - 1, degree)
+
 
 class special_shifted_chebyshev_polynomial_u(Polynomial, ufunc=ufuncs.shifted_chebyshev_u):
     """Chebyshev's polynomial of the second kind at ``2 * input - 1``.
@@ -73,6 +95,10 @@ class special_shifted_chebyshev_polynomial_u(Polynomial, ufunc=ufuncs.shifted_ch
         >>> tritorch.special.shifted_chebyshev_polynomial_u(tritorch.tensor([0.5]), 2)
         tensor([-1.])
     """
+
+    @triton.jit
+    def cuda(input, degree):
+        return chebyshev("u", input.to(tl.float64) * 2 - 1, degree)
 
 
 class special_shifted_chebyshev_polynomial_v(Polynomial, ufunc=ufuncs.shifted_chebyshev_v):
@@ -84,6 +110,10 @@ class special_shifted_chebyshev_polynomial_v(Polynomial, ufunc=ufuncs.shifted_ch
         tensor([-1.])
     """
 
+    @triton.jit
+    def cuda(input, degree):
+        return chebyshev("v", input.to(tl.float64) * 2 - 1, degree)
+
 
 class special_shifted_chebyshev_polynomial_w(Polynomial, ufunc=ufuncs.shifted_chebyshev_w):
     """Chebyshev's polynomial of the fourth kind at ``2 * input - 1``.
@@ -93,6 +123,10 @@ class special_shifted_chebyshev_polynomial_w(Polynomial, ufunc=ufuncs.shifted_ch
         >>> tritorch.special.shifted_chebyshev_polynomial_w(tritorch.tensor([0.5]), 2)
         tensor([-1.])
     """
+
+    @triton.jit
+    def cuda(input, degree):
+        return chebyshev("w", input.to(tl.float64) * 2 - 1, degree)
 
 
 class special_hermite_polynomial_h(Polynomial, ufunc=ufuncs.hermite_h):
@@ -104,6 +138,10 @@ class special_hermite_polynomial_h(Polynomial, ufunc=ufuncs.hermite_h):
         tensor([-1.])
     """
 
+    @triton.jit
+    def cuda(input, degree):
+        return hermite("h", input, degree)
+
 
 class special_hermite_polynomial_he(Polynomial, ufunc=ufuncs.hermite_he):
     """The probabilists' Hermite polynomial.
@@ -113,6 +151,10 @@ class special_hermite_polynomial_he(Polynomial, ufunc=ufuncs.hermite_he):
         >>> tritorch.special.hermite_polynomial_he(tritorch.tensor([0.5]), 2)
         tensor([-0.7500])
     """
+
+    @triton.jit
+    def cuda(input, degree):
+        return hermite("he", input, degree)
 
 
 class special_laguerre_polynomial_l(Polynomial, ufunc=ufuncs.laguerre_l):
@@ -124,6 +166,10 @@ class special_laguerre_polynomial_l(Polynomial, ufunc=ufuncs.laguerre_l):
         tensor([0.1250])
     """
 
+    @triton.jit
+    def cuda(input, degree):
+        return laguerre(input, degree)
+
 
 class special_legendre_polynomial_p(Polynomial, ufunc=ufuncs.legendre_p):
     """Legendre's polynomial.
@@ -133,3 +179,7 @@ class special_legendre_polynomial_p(Polynomial, ufunc=ufuncs.legendre_p):
         >>> tritorch.special.legendre_polynomial_p(tritorch.tensor([0.5]), 2)
         tensor([-0.1250])
     """
+
+    @triton.jit
+    def cuda(input, degree):
+        return legendre(input, degree)

@@ -3,10 +3,20 @@
 import math
 
 from .._C import ufuncs
+from ..runtime.jit import libdevice, tl, triton
+from ._formulas_gamma import (
+    digamma_of,
+    lower_gamma,
+    polygamma_of,
+    trigamma_of,
+    upper_gamma,
+    zeta_of,
+)
 from ._kinds import Elementwise, Function, Function2
 from ._op import Op, ops
 
 ROOT_PI, ROOT_2PI = math.sqrt(math.pi), math.sqrt(2 * math.pi)
+ROOT_HALF, LOG_PI = tl.constexpr(math.sqrt(0.5)), tl.constexpr(math.log(math.pi))
 
 
 class erf(Function, inplace=True, kernel="erf_vml_cpu", ufunc=ufuncs.erf, also="special.erf"):
@@ -17,6 +27,10 @@ class erf(Function, inplace=True, kernel="erf_vml_cpu", ufunc=ufuncs.erf, also="
         >>> tritorch.erf(tritorch.tensor([0.0, 1.0]))
         tensor([0.0000, 0.8427])
     """
+
+    @triton.jit
+    def cuda(input):
+        return libdevice.erf(input)
 
     def d_input(grad, input):
         return grad * (ops.exp(-(input * input)) * (2 / ROOT_PI))
@@ -30,6 +44,10 @@ class erfc(Function, inplace=True, kernel="erfc_vml_cpu", ufunc=ufuncs.erfc, als
         >>> tritorch.erfc(tritorch.tensor([0.0, 1.0]))
         tensor([1.0000, 0.1573])
     """
+
+    @triton.jit
+    def cuda(input):
+        return libdevice.erfc(input)
 
     def d_input(grad, input):
         return grad * (ops.exp(-(input * input)) * (-2 / ROOT_PI))
@@ -46,6 +64,10 @@ class erfinv(
         tensor([0.0000, 0.4769])
     """
 
+    @triton.jit
+    def cuda(input):
+        return libdevice.erfinv(input)
+
     def d_input(grad, out):
         return grad * (ops.exp(out * out) * (ROOT_PI / 2))
 
@@ -58,6 +80,10 @@ class special_erfcx(Function, home="special", method=False, ufunc=ufuncs.erfcx):
         >>> tritorch.special.erfcx(tritorch.tensor([0.0, 10.0]))
         tensor([1.0000, 0.0561])
     """
+
+    @triton.jit
+    def cuda(input):
+        return libdevice.erfcx(input)
 
     def d_input(grad, input, out):
         return grad * (input * out * 2 - 2 / ROOT_PI)
@@ -72,6 +98,10 @@ class special_ndtr(Function, home="special", method=False, ufunc=ufuncs.ndtr):
         tensor([0.0228, 0.5000])
     """
 
+    @triton.jit
+    def cuda(input):
+        return libdevice.normcdf(input)
+
     def d_input(grad, input):
         return grad * (ops.exp(input * input * -0.5) * (1 / ROOT_2PI))
 
@@ -84,6 +114,10 @@ class special_ndtri(Function, home="special", method=False, ufunc=ufuncs.ndtri, 
         >>> tritorch.special.ndtri(tritorch.tensor([0.5, 0.975]))
         tensor([0.0000, 1.9600])
     """
+
+    @triton.jit
+    def cuda(input):
+        return libdevice.normcdfinv(input)
 
     def d_input(grad, out):
         return grad * (ops.exp(out * out * 0.5) * ROOT_2PI)
@@ -98,6 +132,12 @@ class special_log_ndtr(Function, home="special", method=False, ufunc=ufuncs.log_
         tensor([-53.2313,  -0.6931])
     """
 
+    @triton.jit
+    def cuda(input):
+        t = input * ROOT_HALF
+        left = libdevice.log(libdevice.erfcx(-t) * 0.5) - t * t
+        return tl.where(input < -1, left, libdevice.log1p(libdevice.erfc(t) * -0.5))
+
     def d_input(grad, input):
         return grad / ops.special_erfcx(input * -math.sqrt(0.5)) * math.sqrt(2 / math.pi)
 
@@ -110,6 +150,11 @@ class special_entr(Function, home="special", method=False, ufunc=ufuncs.entr, do
         >>> tritorch.special.entr(tritorch.tensor([0.0, 0.5]))
         tensor([0.0000, 0.3466])
     """
+
+    @triton.jit
+    def cuda(input):
+        inside = -input * libdevice.log(input)
+        return tl.where(input == 0, 0.0, tl.where(input < 0, -float("inf"), inside))
 
     def d_input(grad, input):
         return grad * (-input.log() - 1)
@@ -129,6 +174,10 @@ class lgamma(
         tensor([0.0000, 3.1781])
     """
 
+    @triton.jit
+    def cuda(input):
+        return libdevice.lgamma(input)
+
     def d_input(grad, input):
         return grad * ops.digamma(input)
 
@@ -141,6 +190,10 @@ class digamma(Function, inplace=True, ufunc=ufuncs.digamma, also="special.digamm
         >>> tritorch.digamma(tritorch.tensor([1.0, 2.0]))
         tensor([-0.5772,  0.4228])
     """
+
+    @triton.jit
+    def cuda(input):
+        return digamma_of(input.to(tl.float64))
 
     def d_input(grad, input):
         return grad * ops.polygamma(1, input)
@@ -157,6 +210,17 @@ class derivative_of_digamma(
 
     def cpu(input, n: int):
         return ufuncs.polygamma(input.dtype.type(n), input)
+
+    @triton.jit
+    def cuda(input, order):
+        x = input.to(tl.float64)
+        if order == 0:
+            value = digamma_of(x)
+        elif order == 1:
+            value = trigamma_of(x)
+        else:
+            value = polygamma_of(x * 0 + order, x)
+        return value
 
     def d_input(grad, input, n):
         return grad * ops.polygamma(n + 1, input)
@@ -204,6 +268,15 @@ class mvlgamma(Elementwise, inplace=True, result="float", only="buif", also="spe
             total = total + ufuncs.lgamma(input - input.dtype.type(j / 2))
         return total
 
+    @triton.jit
+    def cuda(input, p):
+        total = libdevice.lgamma(input) + (p * (p - 1) * (LOG_PI / 4))
+        j = 1
+        while j < p:
+            total += libdevice.lgamma(input - j * 0.5)
+            j += 1
+        return total
+
     def d_input(grad, input, p):
         return grad * sum([ops.digamma(input - j / 2) for j in range(1, p)], ops.digamma(input))
 
@@ -219,6 +292,10 @@ class special_zeta(Function2, home="special", method=False, kernel="zeta_cpu", u
         >>> tritorch.special.zeta(tritorch.tensor([2.0]), 1)
         tensor([1.6449])
     """
+
+    @triton.jit
+    def cuda(input, other):
+        return zeta_of(input.to(tl.float64), other.to(tl.float64))
 
     def d_input(grad):
         raise NotImplementedError("the derivative for 'zeta' is not implemented.")
@@ -245,6 +322,10 @@ class igamma(
     def cpu(input, other):
         return ufuncs.igamma(input, other)
 
+    @triton.jit
+    def cuda(input, other):
+        return lower_gamma(input.to(tl.float64), other.to(tl.float64))
+
     def d_input(grad):
         raise NotImplementedError("the derivative for 'igamma: input' is not implemented.")
 
@@ -265,6 +346,10 @@ class igammac(
 
     def cpu(input, other):
         return ufuncs.igammac(input, other)
+
+    @triton.jit
+    def cuda(input, other):
+        return upper_gamma(input.to(tl.float64), other.to(tl.float64))
 
     def d_input(grad):
         raise NotImplementedError("the derivative for 'igammac: input' is not implemented.")
