@@ -20,6 +20,7 @@ __all__ = ["block_of", "copy", "merged", "pointwise", "written"]
 
 BLOCK = 1024  # elements a program takes on a GPU
 _LOOPS: dict = {}
+_FLAT: dict = {}
 
 
 def block_of(count):
@@ -131,8 +132,26 @@ def pointwise(formula, outs, operands, compute):
     count = outs[0].size
     if count == 0:
         return
-    arrays = [*outs, *(x for x in operands if x.__class__ is DeviceArray)]
-    if all(x.flags.c_contiguous and x.shape == shape for x in arrays):
+    flat = all([x.flags.c_contiguous for x in outs])
+    kinds, arrays, values = [formula, *compute, *[x.dtype for x in outs]], [*outs], [*outs]
+    for x, kind in zip(operands, compute, strict=True):
+        if x.__class__ is DeviceArray:
+            kinds.append(x.dtype)
+            arrays.append(x)
+            values.append(x)
+            flat = flat and x.shape == shape and x.flags.c_contiguous
+        elif x is None or x.__class__ is bool or x.__class__ is str:
+            kinds.append(repr(x))
+        else:
+            kinds.append(x.__class__)
+            values.append(_number(x, kind))
+    if flat:
+        key = tuple(kinds)  # decides the loop, where nothing is strided
+        loop = _FLAT.get(key)
+        if loop is not None:
+            block = block_of(count)
+            launch(loop, (-(-count // block),), *values, count, BLOCK=block, WIDE=count >= 2**31 - block)
+            return
         sizes, layout = [count], [None] * len(arrays)
     else:
         sizes, layout = merged(shape, [_strides(x, shape) for x in arrays])
@@ -140,16 +159,14 @@ def pointwise(formula, outs, operands, compute):
     extent = max([count, *(_extent(sizes, s) for s in layout if s is not None)])
     flags = iter(layout)
     out_roles = tuple(("flat" if next(flags) is None else "strided", language_type(o.dtype)) for o in outs)
-    roles, values = [], []
-    for x, kind in zip(operands, compute, strict=True):
+    roles = []
+    for x in operands:
         if x.__class__ is DeviceArray:
             roles.append(("flat" if next(flags) is None else "strided", None))
-            values.append(x)
-        elif x is None or isinstance(x, (bool, str)):
+        elif x is None or x.__class__ is bool or x.__class__ is str:
             roles.append(("literal", repr(x)))
         else:
             roles.append(("number", None))
-            values.append(_number(x, kind))
     casts = tuple(None if kind is None else language_type(kind) for kind in compute)
     key = (formula, tuple(roles), out_roles, len(sizes), casts)
     loop = _LOOPS.get(key)
@@ -158,7 +175,9 @@ def pointwise(formula, outs, operands, compute):
     strided = [s for s in layout if s is not None]
     extra = [*sizes[1:], *(step for steps in strided for step in steps)] if strided else []
     block = block_of(count)
-    launch(loop, (-(-count // block),), *outs, *values, count, *extra, BLOCK=block, WIDE=extent >= 2**31 - block)
+    if flat:
+        _FLAT[tuple(kinds)] = loop
+    launch(loop, (-(-count // block),), *values, count, *extra, BLOCK=block, WIDE=extent >= 2**31 - block)
 
 
 def _is_flat(sizes, steps):
