@@ -132,7 +132,7 @@ def pointwise(formula, outs, operands, compute):
     count = outs[0].size
     if count == 0:
         return
-    flat = all([x.flags.c_contiguous for x in outs])
+    flat = all(x.flags.c_contiguous for x in outs)
     kinds, arrays, values = [formula, *compute, *[x.dtype for x in outs]], [*outs], [*outs]
     for x, kind in zip(operands, compute, strict=True):
         if x.__class__ is DeviceArray:
