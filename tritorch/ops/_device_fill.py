@@ -1,4 +1,4 @@
-"""Constants on a device."""
+"""Constants on a device, and arrays side by side."""
 
 from .. import _C
 from ..runtime import pointwise
@@ -6,7 +6,7 @@ from ..runtime.array import DeviceArray, empty
 from ..runtime.jit import triton
 from ._layout import empty_as, number_array
 
-__all__ = ["fill_with", "filled", "like"]
+__all__ = ["fill_with", "filled", "joined", "like"]
 
 
 @triton.jit
@@ -40,4 +40,16 @@ def filled(shape, dtype, value):
     """A new array on the current device with ``value`` everywhere."""
     out = empty(shape, dtype)
     fill_with(out, value)
+    return out
+
+
+def joined(parts, dim, dtype):
+    """Arrays side by side along ``dim``, whose other sizes are equal: each is copied into its window."""
+    shape = list(parts[0].shape)
+    shape[dim] = sum(x.shape[dim] for x in parts)
+    out, start, lead = empty(shape, dtype), 0, (slice(None),) * dim
+    for x in parts:
+        end = start + x.shape[dim]
+        pointwise.copy(out[(*lead, slice(start, end))], x)
+        start = end
     return out

@@ -6,7 +6,9 @@ import numpy as np
 
 from .. import _C
 from .._C import basic_index, concatenated, stacked
+from ..runtime import pointwise
 from ..shape import wrap_dim
+from ._device_fill import filled, joined
 from ._index import NEW_DIM
 from ._kinds import promoted
 from ._op import Op, ops
@@ -23,6 +25,12 @@ def _one_dtype(arrays):
         return arrays
     kind = promoted(arrays).np
     return [x.astype(kind, copy=False) for x in arrays]
+
+
+def _common(arrays):
+    """The promoted NumPy dtype of the arrays."""
+    kind = arrays[0].dtype
+    return kind if all(x.dtype == kind for x in arrays) else promoted(arrays).np
 
 
 def _skipped(shape):
@@ -62,6 +70,19 @@ class cat(Op, alias="concat concatenate", opmath=False, method=False):
         except ValueError:
             raise _mismatch(tensors, kept[0].shape, dim) from None
 
+    def cuda(tensors, dim=0):
+        if not tensors:
+            raise ValueError("torch.cat(): expected a non-empty list of Tensors")
+        kept = [x for x in tensors if x.shape != (0,)] or tensors[:1]
+        shape = kept[0].shape
+        if not shape:
+            raise _mismatch(tensors, shape, dim)
+        dim = wrap_dim(dim, len(shape))
+        for x in kept:
+            if len(x.shape) != len(shape) or (*x.shape[:dim], *x.shape[dim + 1 :]) != (*shape[:dim], *shape[dim + 1 :]):
+                raise _mismatch(tensors, shape, dim)
+        return joined(kept, dim, _common(tensors))
+
     def d_tensors(grad, tensors_shape, dim):
         dim, start, out = wrap_dim(dim, grad.ndim), 0, []
         for shape in tensors_shape:
@@ -94,6 +115,22 @@ def _mismatch(tensors, shape, dim):
     return RuntimeError("cat: the tensors cannot be concatenated")
 
 
+def _new_dim(tensors, dim):
+    """Where the new dim of stacked arrays goes.
+
+    Raises:
+        RuntimeError: if they have not one shape.
+    """
+    shape = tensors[0].shape
+    for i, x in enumerate(tensors):
+        if x.shape != shape:
+            raise RuntimeError(
+                f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and "
+                f"{list(x.shape)} at entry {i}"
+            )
+    return wrap_dim(dim, len(shape) + 1)
+
+
 class stack(Op, opmath=False, method=False):
     """Tensors of one shape side by side along a new ``dim``.
 
@@ -113,16 +150,15 @@ class stack(Op, opmath=False, method=False):
             return out
         if not tensors:
             raise RuntimeError("stack expects a non-empty TensorList")
-        shape = tensors[0].shape
-        dim = wrap_dim(dim, len(shape) + 1)
-        for i, x in enumerate(tensors):
-            if x.shape != shape:
-                raise RuntimeError(
-                    f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and "
-                    f"{list(x.shape)} at entry {i}"
-                )
+        dim = _new_dim(tensors, dim)
         where = NEW_DIM[dim]
         return np.concatenate([basic_index(x, where) for x in _one_dtype(tensors)], dim)
+
+    def cuda(tensors, dim=0):
+        if not tensors:
+            raise RuntimeError("stack expects a non-empty TensorList")
+        dim = _new_dim(tensors, dim)
+        return joined([basic_index(x, NEW_DIM[dim]) for x in tensors], dim, _common(tensors))
 
     def d_tensors(grad, dim):
         return grad.unbind(dim)
@@ -211,6 +247,14 @@ class _blocks(Op, function=False, method=False, has_out=False, opmath=False):
         row = column = 0
         for x in arrays:
             out[row : row + x.shape[0], column : column + x.shape[1]] = x
+            row, column = row + x.shape[0], column + x.shape[1]
+        return out
+
+    def cuda(tensors):
+        out = filled([sum(x.shape[d] for x in tensors) for d in range(2)], _common(tensors), 0)
+        row = column = 0
+        for x in tensors:
+            pointwise.copy(out[row : row + x.shape[0], column : column + x.shape[1]], x)
             row, column = row + x.shape[0], column + x.shape[1]
         return out
 

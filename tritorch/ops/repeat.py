@@ -6,14 +6,32 @@ from .. import _C
 from .._C import TensorBase
 from ..dtypes import int64
 from ..errors import not_implemented
+from ..runtime import pointwise
+from ..runtime.array import DeviceArray, empty
+from ..runtime.transfer import packed, to_host
 from ..shape import wrap_dim
-from ._op import Op
+from ._device_fill import joined
+from ._op import REGISTRY, Op
 from ._schema import Dim, Shape
 
 
 def _repeats(make):
     yield make(2, 3), (2, 1, 2)
     yield make(), (3,)
+
+
+def _repeated(input, repeats):
+    """(the old shape in the new rank, the new shape, the new one with each dim as repeats by elements)"""
+    lead = len(repeats) - input.ndim
+    if lead < 0:
+        raise RuntimeError(
+            "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
+        )
+    old = (1,) * lead + input.shape
+    shape = [r * n for r, n in zip(repeats, old, strict=True)]
+    if any(r < 0 for r in repeats):
+        raise RuntimeError(f"Trying to create tensor with negative dimension {min(shape)}: {shape}")
+    return old, shape, [n for pair in zip(repeats, old, strict=True) for n in pair]
 
 
 class repeat(Op, function=False, has_out=False, opmath=False):
@@ -30,18 +48,15 @@ class repeat(Op, function=False, has_out=False, opmath=False):
     """
 
     def cpu(input, repeats: Shape):
-        lead = len(repeats) - input.ndim
-        if lead < 0:
-            raise RuntimeError(
-                "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
-            )
-        old = (1,) * lead + input.shape
-        shape = [r * n for r, n in zip(repeats, old, strict=True)]
-        if any(r < 0 for r in repeats):
-            raise RuntimeError(f"Trying to create tensor with negative dimension {min(shape)}: {shape}")
+        old, shape, parts = _repeated(input, repeats)
         out = np.empty(shape, input.dtype)
-        parts = [n for pair in zip(repeats, old, strict=True) for n in pair]
         out.reshape(parts)[...] = input.reshape([m for n in old for m in (1, n)])
+        return out
+
+    def cuda(input, repeats):
+        old, shape, parts = _repeated(input, repeats)
+        out = empty(shape, input.dtype)
+        pointwise.copy(out.reshape(parts), packed(input).reshape([m for n in old for m in (1, n)]))
         return out
 
     def d_input(grad, input_shape, repeats):
@@ -76,7 +91,7 @@ def _counts(repeats, length, output_size):
         raise RuntimeError("repeats must be 0-dim or 1-dim tensor")
     if repeats.dtype.name not in ("int64", "int32"):
         raise not_implemented("repeat_interleave", repeats.dtype)
-    counts = repeats._array
+    counts = to_host(repeats._array)
     if counts.size and counts.min() < 0:
         raise RuntimeError("repeats can not be negative")
     if length is not None and counts.size not in (1, length):
@@ -87,7 +102,8 @@ def _counts(repeats, length, output_size):
     index = np.repeat(np.arange(counts.size if length is None else length), counts)
     if output_size is not None and output_size != index.size:
         raise RuntimeError("allocated size does not match required size")
-    return _C.wrap(index)
+    index = _C.wrap(index)
+    return index.to(repeats.device) if repeats.is_cuda else index
 
 
 class repeat_interleave(Op, has_out=False):
@@ -150,6 +166,9 @@ class roll(Op, has_out=False, opmath=False):
         tensor([3, 1, 2])
     """
 
+    def cuda(input, shifts, dims=()):
+        return REGISTRY["roll"].cpu(input, shifts, dims)
+
     def cpu(input, shifts: object, dims: object = ()):
         shifts = (shifts,) if isinstance(shifts, int) else tuple(shifts)
         dims = (dims,) if isinstance(dims, int) else tuple(dims)
@@ -158,7 +177,7 @@ class roll(Op, has_out=False, opmath=False):
         if len(dims) != len(shifts):
             if dims or len(shifts) != 1:
                 raise RuntimeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
-            return _rolled(input.reshape(-1), shifts[0], 0).reshape(input.shape)
+            return _rolled(_flat(input), shifts[0], 0).reshape(input.shape)
         if not input.ndim:
             raise IndexError("Dimension specified as 0 but tensor has no dimensions")
         out = input
@@ -178,7 +197,21 @@ def _rolled(array, shift, dim):
     length = array.shape[dim]
     cut = (length - shift) % length if length else 0
     lead = (slice(None),) * dim
-    return np.concatenate((array[(*lead, slice(cut, None))], array[(*lead, slice(None, cut))]), dim)
+    parts = [array[(*lead, slice(cut, None))], array[(*lead, slice(None, cut))]]
+    return joined(parts, dim, array.dtype) if array.__class__ is DeviceArray else np.concatenate(parts, dim)
+
+
+def _flat(array):
+    return (packed(array) if array.__class__ is DeviceArray else array).reshape(-1)
+
+
+def _flipped(input, dims):
+    """The window with ``dims`` in reverse order."""
+    found = [wrap_dim(d, input.ndim) for d in dims]
+    if len(set(found)) != len(found):
+        twice = next(d for i, d in enumerate(found) if d in found[:i])
+        raise RuntimeError(f"dim {twice} appears multiple times in the list of dims")
+    return input[tuple([slice(None, None, -1 if d in found else None) for d in range(input.ndim)])]
 
 
 class flip(Op, has_out=False, opmath=False):
@@ -192,11 +225,13 @@ class flip(Op, has_out=False, opmath=False):
     """
 
     def cpu(input, dims: Shape):
-        found = [wrap_dim(d, input.ndim) for d in dims]
-        if len(set(found)) != len(found):
-            twice = next(d for i, d in enumerate(found) if d in found[:i])
-            raise RuntimeError(f"dim {twice} appears multiple times in the list of dims")
-        return input[tuple([slice(None, None, -1 if d in found else None) for d in range(input.ndim)])].copy()
+        return _flipped(input, dims).copy()
+
+    def cuda(input, dims):
+        window = _flipped(input, dims)
+        out = empty(input.shape, input.dtype)
+        pointwise.copy(out, window)
+        return out
 
     def d_input(grad, dims):
         return grad.flip(dims)

@@ -7,7 +7,11 @@ import numpy as np
 
 from ..dtypes import as_dtype
 from ..dtypes import from_numpy as dtype_of
+from ..runtime import pointwise
+from ..runtime.array import empty, upload
+from ..runtime.jit import tl, triton
 from ..shape import wrap_dim
+from ._device_fill import filled
 from ._index import diagonal_window
 from ._kinds import Creation
 from ._op import Op
@@ -39,6 +43,20 @@ def _cleared(array, mask):
     return out
 
 
+@triton.jit
+def triangle(value, row, column, diagonal, lower):
+    if lower:
+        return tl.where(column - row <= diagonal, value, tl.zeros_like(value))
+    else:
+        return tl.where(column - row >= diagonal, value, tl.zeros_like(value))
+
+
+def _on_device(out, input, diagonal, lower):
+    rows, columns = (upload(np.arange(n)) for n in input.shape[-2:])
+    pointwise.pointwise(triangle, [out], [input, rows.reshape(-1, 1), columns, diagonal, lower], [None] * 5)
+    return out
+
+
 class tril(Op, inplace=True, opmath=False):
     """The matrices in the last two dims with zeros above the diagonal, ``diagonal`` places above the main one.
 
@@ -58,6 +76,9 @@ class tril(Op, inplace=True, opmath=False):
 
     def cpu(input, diagonal: int = 0):
         return _cleared(input, _mask(input.shape, diagonal + 1, False))
+
+    def cuda(input, diagonal=0):
+        return _on_device(empty(input.shape, input.dtype), input, diagonal, True)
 
     def d_input(grad, diagonal):
         return grad.tril(diagonal)
@@ -82,6 +103,9 @@ class triu(Op, inplace=True, opmath=False):
 
     def cpu(input, diagonal: int = 0):
         return _cleared(input, _mask(input.shape, diagonal - 1, True))
+
+    def cuda(input, diagonal=0):
+        return _on_device(empty(input.shape, input.dtype), input, diagonal, False)
 
     def d_input(grad, diagonal):
         return grad.triu(diagonal)
@@ -136,6 +160,21 @@ class triu_indices(Creation, has_out=False):
         yield 3, 4, 1
 
 
+def _embedded(input, offset, dim1, dim2):
+    """The shape with the diagonals' matrices, and the dims of those."""
+    rank = input.ndim + 1
+    dim1, dim2 = wrap_dim(dim1, rank), wrap_dim(dim2, rank)
+    if dim1 == dim2:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    if not input.ndim:
+        wrap_dim(-2, 0)
+    side = input.shape[-1] + builtins.abs(offset)
+    shape = list(input.shape[:-1])
+    for d in sorted((dim1, dim2)):
+        shape.insert(d, side)
+    return shape, dim1, dim2
+
+
 class diag_embed(Op, has_out=False, opmath=False):
     """The last dim as the diagonals of matrices of zeros, which lie in ``dim1`` and ``dim2`` of the result.
 
@@ -150,18 +189,15 @@ class diag_embed(Op, has_out=False, opmath=False):
     """
 
     def cpu(input, offset: int = 0, dim1: object = -2, dim2: object = -1):
-        rank = input.ndim + 1
-        dim1, dim2 = wrap_dim(dim1, rank), wrap_dim(dim2, rank)
-        if dim1 == dim2:
-            raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
-        if not input.ndim:
-            wrap_dim(-2, 0)
-        side = input.shape[-1] + builtins.abs(offset)
-        shape = list(input.shape[:-1])
-        for d in sorted((dim1, dim2)):
-            shape.insert(d, side)
+        shape, dim1, dim2 = _embedded(input, offset, dim1, dim2)
         out = np.zeros(shape, input.dtype)
         diagonal_window(out, offset, dim1, dim2)[...] = input
+        return out
+
+    def cuda(input, offset=0, dim1=-2, dim2=-1):
+        shape, dim1, dim2 = _embedded(input, offset, dim1, dim2)
+        out = filled(shape, input.dtype, 0)
+        pointwise.copy(diagonal_window(out, offset, dim1, dim2), input)
         return out
 
     def d_input(grad, offset, dim1, dim2):

@@ -5,7 +5,11 @@ import operator
 import numpy as np
 
 from .._C import TensorBase, basic_index, window
+from ..runtime import pointwise
+from ..runtime.jit import triton
 from ..shape import size_args
+from ._device_fill import filled
+from ._device_kinds import computed
 from ._index import ALL, check_strided, diagonal_window
 from ._kinds import View
 from ._op import REGISTRY, Op, ops
@@ -18,6 +22,11 @@ class window_backward(Op, function=False, method=False, has_out=False):
     def cpu(grad, shape: tuple, index: object):
         out = np.zeros(shape, grad.dtype)
         basic_index(out, index)[...] = grad
+        return out
+
+    def cuda(grad, shape, index):
+        out = filled(shape, grad.dtype, 0)
+        pointwise.copy(basic_index(out, index), grad)
         return out
 
     def d_grad(grad, index):
@@ -126,6 +135,11 @@ class diagonal_backward(Op, function=False, method=False, has_out=False):
         diagonal_window(out, offset, dim1, dim2)[...] = grad
         return out
 
+    def cuda(grad, shape, offset, dim1, dim2):
+        out = filled(shape, grad.dtype, 0)
+        pointwise.copy(diagonal_window(out, offset, dim1, dim2), grad)
+        return out
+
     def d_grad(grad, offset, dim1, dim2):
         return grad.diagonal(offset, dim1, dim2)
 
@@ -164,6 +178,11 @@ class unfold(View, function=False):
         yield make(3, 6), 1, 3, 2
 
 
+@triton.jit
+def plus(a, b):
+    return a + b
+
+
 class unfold_backward(Op, function=False, method=False, has_out=False):
     """The elements of windows added where they came from: the derivative of :meth:`Tensor.unfold`."""
 
@@ -176,6 +195,19 @@ class unfold_backward(Op, function=False, method=False, has_out=False):
         last = step * (parts.shape[-2] - 1) + 1
         for k in range(size):
             moved[..., k : k + last : step] += parts[..., k]
+        return out
+
+    def cuda(grad, shape, dim, size, step):
+        out = filled(shape, grad.dtype, 0)
+        if not shape:
+            if grad.size:
+                pointwise.copy(out, grad.reshape(()))
+            return out
+        moved, parts = np.moveaxis(out, dim, -1), np.moveaxis(grad, dim, -2)
+        last = step * (parts.shape[-2] - 1) + 1
+        for k in range(size):
+            window = moved[..., k : k + last : step]
+            pointwise.pointwise(plus, [window], [window, parts[..., k]], [computed(grad.dtype)] * 2)
         return out
 
     def d_grad(grad, dim, size, step):
