@@ -24,9 +24,7 @@ def _repeated(input, repeats):
     """(the old shape in the new rank, the new shape, the new one with each dim as repeats by elements)"""
     lead = len(repeats) - input.ndim
     if lead < 0:
-        raise RuntimeError(
-            "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
-        )
+        raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
     old = (1,) * lead + input.shape
     shape = [r * n for r, n in zip(repeats, old, strict=True)]
     if any(r < 0 for r in repeats):
