@@ -166,7 +166,7 @@ def numpy_index(shape, indices):
                 UserWarning,
                 stacklevel=2,
             )
-            array = array.astype(bool)
+            array = tensor.bool()._array
         elif kind != INT64 and kind != INT32 and kind != BOOL:
             raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
         if array.dtype == BOOL:
@@ -286,6 +286,20 @@ def add_at(out, index, values):
     combine_rows(table, flat, np.ascontiguousarray(moved, out.dtype).reshape(flat.size, width), "add")
     if not np.shares_memory(table, out):
         front[...] = table.reshape(front.shape)
+
+
+def identity_of(reduce, kind):
+    """What leaves the other operand of a reduction as it is."""
+    if reduce in ("sum", "mean"):
+        return 0
+    if reduce == "prod":
+        return 1
+    if kind.kind == "b":
+        return reduce == "amin"
+    if kind.kind in "iu":
+        limits = np.iinfo(kind)
+        return limits.min if reduce == "amax" else limits.max
+    return -np.inf if reduce == "amax" else np.inf
 
 
 def is_index(kind):

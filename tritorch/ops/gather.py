@@ -8,8 +8,13 @@ from .. import _C
 from .._C import gather_along, place_outside
 from ..dtypes import from_numpy as dtype_of
 from ..dtypes import int64
+from ..runtime.array import DeviceArray, empty
+from ..runtime.transfer import packed
 from ..shape import broadcast
 from ._index import along, check_along, is_index
+from ._index_kernels import accumulate, cloned, flat_nonzero, on_host, pick, pick_along
+from ._index_kernels import nonzero as device_nonzero
+from ._index_kernels import put as device_put
 from ._op import Op, ops
 from ._schema import Dim
 
@@ -35,6 +40,18 @@ class gather(Op, opmath=False, strict_out=True):
         check_along("gather", input.shape, dim, index)
         out = gather_along(input if input.ndim else input.reshape(1), dim, along(index))
         return out if index.ndim else out.reshape(())
+
+    def cuda(input, dim, index, sparse_grad):
+        if not is_index(index.dtype) and index.size:
+            raise RuntimeError("gather(): Expected dtype int32/int64 for index")
+        if not index.size:
+            return empty(index.shape, input.dtype)
+        check_along("gather", input.shape, dim, index)
+        rows, places = (x if x.ndim else x.reshape(1) for x in (input, index))
+        out = pick_along(rows, dim, places)
+        if out is None:
+            on_host(gather.cpu, input, dim, index)
+        return out.reshape(index.shape) if not index.ndim else out
 
     def d_input(grad, input_shape, dim, index):
         return grad.new_zeros(input_shape).scatter_add(dim, index, grad)
@@ -78,6 +95,21 @@ class index_select(Op, opmath=False, strict_out=True):
             raise RuntimeError(f"INDICES element is out of DATA bounds, id={wrong} axis_dim={size}")
         return input.take(flat, dim)
 
+    def cuda(input, dim, index):
+        if index.ndim > 1:
+            raise IndexError("index_select(): Index is supposed to be a vector")
+        if not is_index(index.dtype):
+            raise RuntimeError("index_select(): Expected dtype int32 or int64 for index")
+        if not input.ndim and index.size != 1:
+            raise RuntimeError(f"index_select(): Index to scalar can have only 1 value, got {index.size} value(s)")
+        rows = input if input.ndim else input.reshape(1)
+        if index.size and not rows.shape[dim]:
+            raise RuntimeError("index_select(): self indexing axis dim should be positive")
+        out = pick(rows, [*[slice(None)] * dim, index.reshape(-1)], 0)
+        if out is None:
+            on_host(index_select.cpu, input, dim, index)
+        return out if input.ndim else out.reshape(())
+
     def d_input(grad, input_shape, dim, index):
         return grad.new_zeros(input_shape).index_add(dim, index, grad)
 
@@ -107,6 +139,16 @@ class take(Op, opmath=False, strict_out=True):
             return input.reshape(-1).take(index)
         except IndexError:
             raise _out_of_range(index, input.size) from None
+
+    def cuda(input, index):
+        if index.dtype != np.int64:
+            raise RuntimeError(f"take(): Expected a long tensor for index, but got {dtype_of(index.dtype).type_name}")
+        if not input.size and index.size:
+            raise IndexError("take(): tried to take from an empty tensor")
+        out = pick(packed(input).reshape(-1), [index])
+        if out is None:
+            on_host(take.cpu, input, index)
+        return out
 
     def d_input(grad, input_shape, index):
         return grad.new_zeros(input_shape).put(index, grad, True)
@@ -158,6 +200,14 @@ class put(Op, inplace=True, opmath=False):
         else:
             input[...] = _put(np.array(input, order="C"), index, source, accumulate)
 
+    def cuda(input, index, source, accumulate):
+        out = cloned(input)
+        flat, where, values = out.reshape(-1), [index], packed(source).reshape(index.shape)
+        fits = _accumulate(flat, where, values) if accumulate else device_put(flat, where, values)
+        if not fits:
+            on_host(put.cpu, input, index, source, accumulate)
+        return out
+
     def d_input(grad, index, source_shape, accumulate):
         return grad if accumulate else grad.put(index, grad.new_zeros(source_shape))
 
@@ -167,6 +217,9 @@ class put(Op, inplace=True, opmath=False):
     def samples(make):
         yield make(3, 4), make.plain([0, 5, 11], int64), make(3)
         yield make(3, 4), make.plain([0, 5, 5], int64), make(3), True
+
+
+_accumulate = accumulate  # which put has as a parameter
 
 
 def _put(out, index, source, accumulate):
@@ -211,8 +264,7 @@ class take_along_dim(Op):
             return input.gather(dim, indices)
         size = input.shape[dim]
         rest = broadcast(_with(input.shape, dim, 1), _with(indices.shape, dim, 1))
-        places = indices._array
-        places = _C.wrap(np.where(places < 0, places + size, places)).expand(_with(rest, dim, indices.shape[dim]))
+        places = ops.where(indices < 0, indices + size, indices).expand(_with(rest, dim, indices.shape[dim]))
         return input.expand(_with(rest, dim, size)).gather(dim, places)
 
     def samples(make):
@@ -254,6 +306,13 @@ def _nonzero(array):
     return (found if array.ndim else ()), len(found[0])
 
 
+def _nonzero_on_device(array, as_tuple):
+    found = [_C.wrap(x) for x in device_nonzero(array if array.ndim or not as_tuple else array.reshape(1))]
+    if as_tuple:
+        return tuple(found)
+    return ops.stack(found, 1) if found else _C.wrap(empty((flat_nonzero(array.reshape(1)).size, 0), np.dtype(np.int64)))
+
+
 class nonzero(Op):
     """The places of the elements that are not zero: a matrix of a row each, or with ``as_tuple`` a vector a dim.
 
@@ -266,6 +325,8 @@ class nonzero(Op):
 
     def eager(input, *, as_tuple: object = False):
         array = input._array
+        if array.__class__ is DeviceArray:
+            return _nonzero_on_device(array, as_tuple)
         if as_tuple:
             found = (array if array.ndim else array.reshape(1)).nonzero()
             return tuple([_C.wrap(np.ascontiguousarray(x)) for x in found])
@@ -299,10 +360,10 @@ class nonzero_static(Op):
     def eager(input, *, size: object, fill_value: object = -1):
         if size < 0:
             raise RuntimeError("nonzero_static: 'size' must be an non-negative integer")
-        found = input.nonzero()._array[:size]
-        out = np.full((size, input.ndim), fill_value, np.int64)
+        found = input.nonzero()[:size]
+        out = ops.full((size, input.ndim), fill_value, dtype=int64, device=input.device)
         out[: len(found)] = found
-        return _C.wrap(out)
+        return out
 
     def samples(make):
         yield make(3, 4), {"size": 5}
@@ -333,9 +394,9 @@ class unravel_index(Op, method=False, has_out=False):
         shape = tuple([operator.index(n) for n in shape])
         if any(n < 0 for n in shape):
             raise ValueError(f"'shape' cannot have negative values, but got {shape}")
-        out, rest = [], indices._array.astype(np.int64)
+        out, rest = [], indices.to(int64)
         for n in reversed(shape):
-            out.append(_C.wrap(rest % n))
+            out.append(rest % n)
             rest = rest // n
         return tuple(reversed(out))
 

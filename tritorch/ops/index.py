@@ -9,9 +9,14 @@ from .. import _C
 from .._C import TensorBase, basic_index, bump, needs_grad, record, view
 from ..dtypes import from_numpy as dtype_of
 from ..dtypes import int64
-from ..runtime.array import DeviceArray
+from ..runtime.array import DeviceArray, empty
+from ..runtime.pointwise import copy
+from ..runtime.transfer import to_device
 from ._call import refuse_overlap
-from ._index import BOOL, INT64, add_at, frozen, gather_from, index_error, is_mask, is_trivial, numpy_index, resolve
+from ._device import mixed
+from ._device_fill import filled
+from ._index import ALL, BOOL, INT64, add_at, frozen, gather_from, index_error, is_mask, is_trivial, numpy_index, resolve
+from ._index_kernels import accumulate, cloned, nonzero, on_device, on_host, pick, put
 from ._kinds import View
 from ._layout import number_array
 from ._op import Op, ops
@@ -69,6 +74,25 @@ def _gathered(input, index):
     return ops.index(*_windowed(input, index))
 
 
+def _device_index(shape, indices):
+    """As :func:`numpy_index`, for a device: masks are the places where they are true."""
+    where = []
+    for i in numpy_index(shape, indices):
+        if i is ALL:
+            where.append(i)
+        elif i.dtype == BOOL:
+            where += nonzero(on_device(i))
+        else:
+            where.append(on_device(i))
+    if all(i is ALL for i in where):
+        return None
+    try:
+        np.broadcast_shapes(*[i.shape for i in where if i is not ALL])
+    except ValueError as error:
+        raise index_error(shape, where, error) from None
+    return where
+
+
 class index(Op, function=False, method=False, has_out=False, opmath=False):
     """The elements that ``indices`` name: for each dim None, an integer tensor, or a mask of some dims."""
 
@@ -84,8 +108,21 @@ class index(Op, function=False, method=False, has_out=False, opmath=False):
                     pass
         return gather_from(input, numpy_index(input.shape, indices))
 
+    def cuda(input, indices):
+        where = _device_index(input.shape, indices)
+        if where is None:
+            return cloned(input)
+        out = pick(input, where)
+        if out is None:
+            on_host(index.cpu, input, _downloaded(indices))
+        return out
+
     def d_input(grad, input_shape, indices):
         return ops.index_backward(grad, input_shape, indices)
+
+
+def _downloaded(indices):
+    return [None if t is None else t.cpu() for t in indices]
 
 
 class index_backward(Op, function=False, method=False, has_out=False):
@@ -94,6 +131,14 @@ class index_backward(Op, function=False, method=False, has_out=False):
     def cpu(grad, shape: tuple, indices: list):
         out = np.zeros(shape, grad.dtype)
         add_at(out, numpy_index(shape, indices), grad)
+        return out
+
+    def cuda(grad, shape, indices):
+        out = filled(shape, grad.dtype, 0)
+        where = _device_index(shape, indices)
+        if where is None:
+            return cloned(grad)
+        accumulate(out, where, grad)
         return out
 
     def d_grad(grad, indices):
@@ -166,7 +211,8 @@ def _put_into(window, indices, value):
         return
     check_same_dtype(window._array, value._array)
     refuse_overlap(window._array)
-    _C.run(_write, window._array, indices, value._array, False)
+    write = _write_on_device if window.is_cuda else _write
+    _C.run(write, window._array, indices, value._array, False)
     bump(window)
 
 
@@ -184,6 +230,27 @@ def _write(out, indices, values, accumulate):
         ) from None
     except IndexError as error:
         raise index_error(out.shape, where, error) from None
+
+
+def _write_on_device(out, indices, values, accumulated):
+    if values.__class__ is not DeviceArray:
+        if values.ndim:
+            raise mixed()
+        values = to_device(values)
+    where = _device_index(out.shape, indices)
+    if where is None:
+        copy(out, values)
+        return
+    try:
+        fits = accumulate(out, where, values) if accumulated else put(out, where, values)
+    except ValueError:
+        shape = pick(np.broadcast_to(empty((), BOOL), out.shape, subok=True), where).shape
+        raise IndexError(
+            f"shape mismatch: value tensor of shape {list(values.shape)} cannot be broadcast to indexing result of "
+            f"shape {list(shape)}"
+        ) from None
+    if not fits:
+        on_host(_write, out, _downloaded(indices), values, accumulated)
 
 
 def _shape_of(array, where):
@@ -226,6 +293,14 @@ class index_put(Op, inplace=True):
 
     def cpu_(input, indices, values, accumulate):
         _write(input, indices, values, accumulate)
+
+    def cuda(input, indices, values, accumulate):
+        out = cloned(input)
+        _write_on_device(out, indices, values, accumulate)
+        return out
+
+    def cuda_(input, indices, values, accumulate):
+        _write_on_device(input, indices, values, accumulate)
 
     def d_input(grad, indices, values_shape, accumulate):
         return grad if accumulate else grad.index_put(tuple(indices), grad.new_zeros(()))

@@ -3,10 +3,14 @@
 import numpy as np
 
 from .. import dtypes
-from .._C import place_outside
+from .._C import place_outside, wrap
 from ..dtypes import from_numpy as dtype_of
 from ..dtypes import int64
-from ._index import combine_at, is_index
+from ..runtime.array import DeviceArray
+from ._index import combine_at, identity_of, is_index
+from ._index_kernels import accumulate, cloned, mean_of, on_host
+from ._index_kernels import put as put_on_device
+from ._device_fill import filled
 from ._layout import number_array
 from ._op import Op, ops
 from ._schema import Dim
@@ -49,6 +53,10 @@ def _rows(array):
     return array if array.ndim else array.reshape(1)
 
 
+def _where(dim, index):
+    return [*[slice(None)] * dim, index.reshape(-1)]
+
+
 def _wrong(index, size):
     """The first index that is out of range, or None."""
     return place_outside(np.asarray(index, np.int64), 0, size)
@@ -85,6 +93,16 @@ class index_add(Op, inplace=True):
 
     def cpu_(input, dim, index, source, alpha):
         _add(input, dim, index, source, alpha)
+
+    def cuda(input, dim, index, source, alpha):
+        out = cloned(input)
+        index_add.cuda_(out, dim, index, source, alpha)
+        return out
+
+    def cuda_(input, dim, index, source, alpha):
+        values = source if alpha == 1 else (wrap(source) * alpha)._array
+        if not accumulate(_rows(input), _where(dim, index), _rows(values), "add", 0):
+            on_host(index_add.cpu, input, dim, index, source, alpha)
 
     def d_input(grad):
         return grad
@@ -161,6 +179,15 @@ class index_copy(Op, inplace=True, opmath=False):
     def cpu_(input, dim, index, source):
         _copy(input, dim, index, source)
 
+    def cuda(input, dim, index, source):
+        out = cloned(input)
+        index_copy.cuda_(out, dim, index, source)
+        return out
+
+    def cuda_(input, dim, index, source):
+        if not put_on_device(_rows(input), _where(dim, index), source if source.ndim else source.reshape(1), 0):
+            on_host(index_copy.cpu, input, dim, index, source)
+
     def d_input(grad, dim, index):
         return grad.index_fill(dim, index, 0)
 
@@ -215,6 +242,19 @@ class index_fill(Op, inplace=True, opmath=False, numbers="value"):
     def cpu_(input, dim, index, value):
         _fill(input, dim, index, value)
 
+    def cuda(input, dim, index, value):
+        out = cloned(input)
+        index_fill.cuda_(out, dim, index, value)
+        return out
+
+    def cuda_(input, dim, index, value):
+        if isinstance(value, np.ndarray):
+            value = wrap(value).to(device=wrap(input).device, dtype=dtype_of(input.dtype))._array
+        else:
+            value = number_array(value, input.dtype).item()
+        if not put_on_device(_rows(input), _where(dim, index), value):
+            on_host(index_fill.cpu, input, dim, index, value)
+
     def d_input(grad, dim, index):
         return grad.index_fill(dim, index, 0)
 
@@ -229,14 +269,7 @@ class index_fill(Op, inplace=True, opmath=False, numbers="value"):
 
 def _start(out, dim, index, reduce):
     """The written parts made neutral, so that they take no part."""
-    kind = out.dtype
-    if reduce in ("mean", "prod"):
-        value = int(reduce == "prod")
-    elif kind.kind in "iu":
-        value = np.iinfo(kind).min if reduce == "amax" else np.iinfo(kind).max
-    else:
-        value = -np.inf if reduce == "amax" else np.inf
-    out[(*(slice(None),) * dim, index)] = value
+    out[(*(slice(None),) * dim, index)] = identity_of(reduce, out.dtype)
 
 
 class index_reduce(Op, inplace=True):
@@ -260,7 +293,7 @@ class index_reduce(Op, inplace=True):
                 f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}."
             )
         _check("index_reduce_", input, dim, index, source)
-        if _wrong(index, input.shape[dim] if input.ndim else 1) is not None:
+        if index.__class__ is not DeviceArray and _wrong(index, input.shape[dim] if input.ndim else 1) is not None:
             raise IndexError("index out of range in self")
 
     def cpu(input, dim: Dim, index, source, reduce: str, *, include_self: bool = True):
@@ -273,6 +306,20 @@ class index_reduce(Op, inplace=True):
             count = np.bincount(index, minlength=rows.shape[dim]) + include_self
             count = np.maximum(count, 1).astype(out.dtype).reshape([-1 if d == dim else 1 for d in range(rows.ndim)])
             rows[...] = rows // count if out.dtype.kind in "iu" else rows / count
+        return out
+
+    def cuda(input, dim, index, source, reduce, include_self):
+        out = cloned(input)
+        rows, where = _rows(out), _where(dim, index)
+        if not include_self and not put_on_device(rows, where, identity_of(reduce, out.dtype), 0):
+            raise IndexError("index out of range in self")
+        if not accumulate(rows, where, _rows(source), COMBINE[reduce], 0):
+            raise IndexError("index out of range in self")
+        if reduce == "mean":
+            count = filled((rows.shape[dim],), np.dtype(np.int64), int(include_self))
+            accumulate(count, [where[-1]], filled((index.size,), np.dtype(np.int64), 1))
+            count = count.reshape([-1 if d == dim else 1 for d in range(rows.ndim)])
+            out = mean_of(rows, count).reshape(out.shape)
         return out
 
     def d_input__source(grad, out, input, source, dim, index, reduce, include_self, needs):

@@ -5,7 +5,10 @@ import numpy as np
 from .._C import expanded, scatter_along
 from ..dtypes import from_numpy as dtype_of
 from ..dtypes import int64
-from ._index import along, check_along, is_index
+from ..runtime.array import DeviceArray
+from ._index import along, check_along, identity_of, is_index
+from ._index_kernels import cloned, mean_of, on_host, put_along, reduce_along
+from ._device_fill import filled
 from ._layout import number_array
 from ._op import Op, is_half, ops
 from ._schema import Dim
@@ -57,6 +60,23 @@ def _broadcast(src, shape, kind):
     return expanded(value if value.ndim else value.reshape(1), shape)
 
 
+def _write_on_device(out, dim, index, src, reduce):
+    """:func:`_write` on a device; False if a place is out of range."""
+    rows, index = (x if x.ndim else x.reshape(1) for x in (out, index))
+    check_along("scatter", rows.shape, dim, index)
+    if src.__class__ is DeviceArray:
+        src = src if src.ndim else src.reshape(1)
+        src = src[tuple([slice(n) for n in index.shape])] if src.ndim == index.ndim else src
+        values = np.broadcast_to(src, index.shape, subok=True)
+    else:
+        values = number_array(src, out.dtype).item()
+    if reduce is None:
+        return put_along(rows, dim, index, values)
+    if values.__class__ is not DeviceArray:
+        values = filled(index.shape, out.dtype, values)
+    return reduce_along(rows, dim, index, values, reduce)
+
+
 NAMED = {None: None, "add": "add", "multiply": "multiply"}
 
 
@@ -93,6 +113,16 @@ class scatter(Op, inplace=True, numbers="src"):
     def cpu_(input, dim, index, src, value, reduce):
         if index.size:
             _write_half(input, dim, index, src, reduce)
+
+    def cuda(input, dim, index, src, value, reduce):
+        out = cloned(input)
+        if index.size and not _write_on_device(out, dim, index, src, reduce):
+            on_host(scatter.cpu, input, dim, index, src, value, reduce)
+        return out
+
+    def cuda_(input, dim, index, src, value, reduce):
+        if index.size and not _write_on_device(input, dim, index, src, reduce):
+            on_host(scatter.cpu, input, dim, index, src, value, reduce)
 
     def d_input(grad, dim, index, reduce):
         _refuse_reduce(reduce)
@@ -145,6 +175,15 @@ class scatter_add(Op, inplace=True):
         if index.size:
             _write_half(input, dim, index, src, "add")
 
+    def cuda(input, dim, index, src):
+        out = cloned(input)
+        scatter_add.cuda_(out, dim, index, src)
+        return out
+
+    def cuda_(input, dim, index, src):
+        if index.size and not _write_on_device(input, dim, index, src, "add"):
+            on_host(scatter_add.cpu, input, dim, index, src)
+
     def d_input(grad):
         return grad
 
@@ -154,20 +193,6 @@ class scatter_add(Op, inplace=True):
     def samples(make):
         yield make(3, 4), 1, make.indices(3, 5, below=4), make(3, 5)
         yield make(3, 4), 0, make.indices(2, 4, below=3), make(2, 4)
-
-
-def identity_of(reduce, kind):
-    """What leaves the other operand of a reduction as it is."""
-    if reduce in ("sum", "mean"):
-        return 0
-    if reduce == "prod":
-        return 1
-    if kind.kind == "b":
-        return reduce == "amin"
-    if kind.kind in "iu":
-        limits = np.iinfo(kind)
-        return limits.min if reduce == "amax" else limits.max
-    return -np.inf if reduce == "amax" else np.inf
 
 
 def divided(total, count):
@@ -210,6 +235,21 @@ class scatter_reduce(Op, inplace=True):
             count = np.full(out.shape, int(include_self), np.int64)
             _write(count, dim, index, 1, "add")
             out = divided(out, np.maximum(count, 1))
+        return out
+
+    def cuda(input, dim, index, src, reduce, include_self):
+        out = cloned(input)
+        if not index.size:
+            return out
+        start = identity_of(reduce, out.dtype)
+        if not include_self and not _write_on_device(out, dim, index, start, None):
+            on_host(scatter_reduce.cpu, input, dim, index, src, reduce)
+        if not _write_on_device(out, dim, index, src, COMBINE[reduce]):
+            on_host(scatter_reduce.cpu, input, dim, index, src, reduce)
+        if reduce == "mean":
+            count = filled(out.shape, np.dtype(np.int64), int(include_self))
+            _write_on_device(count, dim, index, 1, "add")
+            out = mean_of(out, count)
         return out
 
     def d_input__src(grad, out, input, src, dim, index, reduce, include_self, needs):
