@@ -130,6 +130,10 @@ def _steps(x):
     return [s // x.itemsize for s in x.strides]
 
 
+def _whole(where, rank):
+    return [*[ALL if isinstance(i, slice) else i for i in where], *[ALL] * (rank - len(where))]
+
+
 def _arrays(where):
     return [i for i in where if i is not ALL]
 
@@ -145,7 +149,7 @@ def _gathered(array, where):
 
 def _plan(array, where, low=-1):
     """(shape, steps of ``array`` in it, index arrays as :func:`_walk` takes them)."""
-    where = [*where, *[ALL] * (array.ndim - len(where))]
+    where = _whole(where, array.ndim)
     shape, first, common = _gathered(array, where)
     steps = _steps(array)
     rest = [s for s, i in zip(steps, where, strict=True) if i is ALL]
@@ -280,7 +284,7 @@ def _place_kind(count):
 def accumulate(array, where, values, name="add", low=-1):
     """Combines ``values``, of the shape that is gathered, into the places that ``where`` names, in order. False if a
     place is out of range, and then nothing is written."""
-    where = [*where, *[ALL] * (array.ndim - len(where))]
+    where = _whole(where, array.ndim)
     shape, first, common = _gathered(array, where)
     dims = [d for d, i in enumerate(where) if i is not ALL]
     rest = [d for d in range(array.ndim) if d not in dims]
@@ -303,7 +307,7 @@ def accumulate(array, where, values, name="add", low=-1):
     moved = np.moveaxis(values, range(first, first + len(common)), range(len(common)))
     table = packed(front)
     _combine_rows(
-        table.reshape(rows, width), places.reshape(-1), packed(cast(moved, array.dtype)).reshape(-1, width), name
+        table.reshape(rows, width), places.reshape(-1), packed(moved).reshape(-1, width), name
     )
     if not np.shares_memory(table, array):
         copy(front, table)

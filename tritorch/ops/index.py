@@ -15,7 +15,19 @@ from ..runtime.transfer import to_device
 from ._call import refuse_overlap
 from ._device import mixed
 from ._device_fill import filled
-from ._index import ALL, BOOL, INT64, add_at, frozen, gather_from, index_error, is_mask, is_trivial, numpy_index, resolve
+from ._index import (
+    ALL,
+    BOOL,
+    INT64,
+    add_at,
+    frozen,
+    gather_from,
+    index_error,
+    is_mask,
+    is_trivial,
+    numpy_index,
+    resolve,
+)
 from ._index_kernels import accumulate, cloned, nonzero, on_device, on_host, pick, put
 from ._kinds import View
 from ._layout import number_array
@@ -211,8 +223,10 @@ def _put_into(window, indices, value):
         return
     check_same_dtype(window._array, value._array)
     refuse_overlap(window._array)
-    write = _write_on_device if window.is_cuda else _write
-    _C.run(write, window._array, indices, value._array, False)
+    if window.is_cuda:
+        _write_on_device(window._array, indices, value._array, False)
+    else:
+        _C.run(_write, window._array, indices, value._array, False)
     bump(window)
 
 

@@ -7,12 +7,12 @@ from .._C import place_outside, wrap
 from ..dtypes import from_numpy as dtype_of
 from ..dtypes import int64
 from ..runtime.array import DeviceArray
+from ._device_fill import filled
 from ._index import combine_at, identity_of, is_index
 from ._index_kernels import accumulate, cloned, mean_of, on_host
 from ._index_kernels import put as put_on_device
-from ._device_fill import filled
 from ._layout import number_array
-from ._op import Op, ops
+from ._op import Op, is_half, ops
 from ._schema import Dim
 
 COMBINE = {"prod": "multiply", "mean": "add", "amax": "maximum", "amin": "minimum"}
@@ -100,7 +100,9 @@ class index_add(Op, inplace=True):
         return out
 
     def cuda_(input, dim, index, source, alpha):
-        values = source if alpha == 1 else (wrap(source) * alpha)._array
+        values = source
+        if alpha != 1:  # rounded once, with the sum
+            values = ((wrap(source).float() if is_half(source.dtype) else wrap(source)) * alpha)._array
         if not accumulate(_rows(input), _where(dim, index), _rows(values), "add", 0):
             on_host(index_add.cpu, input, dim, index, source, alpha)
 

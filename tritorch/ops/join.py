@@ -348,7 +348,7 @@ class combinations(Op, has_out=False):
             return input.new_empty(0)
         pick = itertools.combinations_with_replacement if with_replacement else itertools.combinations
         rows = np.array(list(pick(range(len(input)), r)), np.int64).reshape(-1, r)
-        return input[_C.wrap(rows)]
+        return input[_C.wrap(rows).to(input.device)]
 
     def samples(make):
         yield make(4)

@@ -6,9 +6,9 @@ from .._C import expanded, scatter_along
 from ..dtypes import from_numpy as dtype_of
 from ..dtypes import int64
 from ..runtime.array import DeviceArray
+from ._device_fill import filled
 from ._index import along, check_along, identity_of, is_index
 from ._index_kernels import cloned, mean_of, on_host, put_along, reduce_along
-from ._device_fill import filled
 from ._layout import number_array
 from ._op import Op, is_half, ops
 from ._schema import Dim

@@ -4,8 +4,12 @@ import numpy as np
 
 from ..dtypes import from_numpy as dtype_of
 from ..errors import not_implemented
+from ..runtime.array import DeviceArray
+from ._device_fill import filled
+from ._index_kernels import cast, pick_along
 from ._kinds import promoted
-from ._op import Op
+from ._op import FLOAT32, Op, is_half
+from ._sort_kernels import search_rows
 from ._sorting import comparable, places
 
 
@@ -13,6 +17,14 @@ def _search(sequence, values, right):
     common = promoted([sequence, values]).np
     sequence, values = comparable(sequence.astype(common)), comparable(np.asarray(values, common))
     return places(sequence, values, right)
+
+
+def _search_on_device(sequence, values, right, out_int32):
+    common = promoted([sequence, values]).np
+    common = FLOAT32 if is_half(common) else common
+    if values.__class__ is not DeviceArray:
+        values = filled((), common, values)
+    return search_rows(cast(sequence, common), cast(values, common), right, np.dtype(np.int32 if out_int32 else np.int64))
 
 
 def _shapes_match(sequence, values):
@@ -43,7 +55,7 @@ def _check_sorter(sequence, sorter):
         raise RuntimeError(
             f"torch.searchsorted(): sorter must be a tensor of long dtype but got dtype {dtype_of(sorter.dtype).type_name}"
         )
-    if sorter.size and (sorter.min() < 0 or sorter.max() >= sequence.shape[-1]):
+    if sorter.size and sorter.__class__ is not DeviceArray and (sorter.min() < 0 or sorter.max() >= sequence.shape[-1]):
         raise RuntimeError("torch.searchsorted(): sorter index out of range")
 
 
@@ -93,6 +105,11 @@ class searchsorted(Op, numbers="input", method=False, opmath=False):
         found = _search(sorted_sequence, _as_array(input), right or side == "right")
         return np.asarray(found, np.int32 if out_int32 else np.int64)
 
+    def cuda(sorted_sequence, input, out_int32, right, side, sorter):
+        if sorter is not None:
+            sorted_sequence = pick_along(sorted_sequence, sorted_sequence.ndim - 1, sorter)
+        return _search_on_device(sorted_sequence, input, right or side == "right", out_int32)
+
     def samples(make):
         yield make.of([[-1, 0, 1]] * 2), make(2, 4)
         yield make.of([-1, 0, 1]), make(2, 4), {"right": True}
@@ -117,6 +134,9 @@ class bucketize(Op, numbers="input", method=False, opmath=False):
     def cpu(input, boundaries, *, out_int32: bool = False, right: bool = False):
         found = _search(boundaries, _as_array(input), right)
         return np.asarray(found, np.int32 if out_int32 else np.int64)
+
+    def cuda(input, boundaries, out_int32, right):
+        return _search_on_device(boundaries, input, right, out_int32)
 
     def samples(make):
         yield make(2, 4), make.of([-1, 0, 1])

@@ -2,10 +2,15 @@
 
 import numpy as np
 
+from .. import _C
 from ..dtypes import from_numpy as dtype_of
 from ..errors import empty_reduction, not_implemented
+from ..runtime.array import DeviceArray
+from ..runtime.transfer import packed
+from ._index_kernels import cloned, pick_along
 from ._op import Op, ops
 from ._schema import Dim
+from ._sort_kernels import order_of
 from ._sorting import at, comparable, order
 
 
@@ -21,7 +26,7 @@ def _refuse_kinds(name, array, kinds):
 
 def _to_places(grad, indices, dim, shape):
     """The gradient of picked elements, at their places."""
-    return ops.zeros(*shape, dtype=grad.dtype).scatter(dim, indices, grad) if shape else grad
+    return grad.new_zeros(shape).scatter(dim, indices, grad) if shape else grad
 
 
 def _selected(grad, indices, dim, keepdim, shape):
@@ -48,6 +53,10 @@ class sort(Op, returns=("values", "indices"), opmath=False):
         indices = order(input, dim, descending)
         return at(input, indices, dim), indices
 
+    def cuda(input, dim, descending, stable):
+        indices = order_of(input, dim, descending)
+        return _at(input, indices, dim), indices
+
     def d_input(grad, indices, dim, input_shape):
         return _to_places(grad, indices, dim, input_shape)
 
@@ -66,6 +75,9 @@ class argsort(Op, opmath=False):
 
     def cpu(input, dim: Dim = -1, descending: bool = False, *, stable: bool = False):
         return order(input, dim, descending)
+
+    def cuda(input, dim, descending, stable):
+        return order_of(input, dim, descending)
 
 
 class msort(Op):
@@ -103,6 +115,12 @@ class topk(Op, returns=("values", "indices"), opmath=False):
         indices = np.moveaxis(_best(comparable(rows), k, largest), -1, dim)
         return at(input, indices, dim), indices
 
+    def cuda(input, k, dim, largest, sorted):
+        indices = order_of(input, dim, largest)
+        if input.ndim:
+            indices = packed(indices[(*[slice(None)] * dim, slice(k))])
+        return _at(input, indices, dim), indices
+
     def d_input(grad, indices, dim, input_shape):
         return _to_places(grad, indices, dim, input_shape)
 
@@ -134,6 +152,40 @@ def _at_rank(input, k, dim, keepdim):
     return (values, indices) if keepdim else (values.squeeze(dim), indices.squeeze(dim))
 
 
+def _at(array, indices, dim):
+    """:func:`at` on a device."""
+    return pick_along(array, dim, indices) if array.ndim else cloned(array)
+
+
+def _of_rank(array, order, place, dim, keepdim):
+    """(values, indices) of one place of the order along ``dim``: a number, or a tensor with that dim kept."""
+    if not array.ndim:
+        return cloned(array), order
+    if isinstance(place, int):
+        indices = packed(order[(*[slice(None)] * dim, slice(place, place + 1))])
+    else:
+        indices = pick_along(order, dim, place._array)
+    values = _at(array, indices, dim)
+    return (values, indices) if keepdim else (values.squeeze(dim), indices.squeeze(dim))
+
+
+def _median_on_device(name, input, dim, keepdim):
+    """:func:`_median` on a device."""
+    if not input.ndim:
+        return _of_rank(input, order_of(input, dim), 0, dim, keepdim)
+    if not input.shape[dim]:
+        raise empty_reduction(name, dim)
+    size = input.shape[dim]
+    place = (size - 1) // 2
+    if input.dtype.kind not in "iu":
+        count = size - _C.wrap(input).isnan().sum(dim, keepdim=True)
+        place = (count - 1).div(2, rounding_mode="floor")
+        if name == "median":
+            place = ops.where(count < size, count, place)  # the first NaN
+        place = place.clamp(min=0)
+    return _of_rank(input, order_of(input, dim), place, dim, keepdim)
+
+
 class kthvalue(Op, returns=("values", "indices"), opmath=False, strict_out=True):
     """The ``k``-th smallest element along :attr:`dim`, from 1, and its index.
 
@@ -156,6 +208,9 @@ class kthvalue(Op, returns=("values", "indices"), opmath=False, strict_out=True)
 
     def cpu(input, k: int, dim: Dim = -1, keepdim: bool = False):
         return _at_rank(input, k - 1, dim, keepdim)
+
+    def cuda(input, k, dim, keepdim):
+        return _of_rank(input, order_of(input, dim), k - 1, dim, keepdim)
 
     def d_input(grad, indices, dim, keepdim, input_shape):
         return _selected(grad, indices, dim, keepdim, input_shape)
@@ -189,7 +244,8 @@ def _median(name, input, dim, keepdim):
 def _median_of_all(name, input):
     if not input.size:
         return np.asarray(np.nan).astype(input.dtype) if input.dtype.kind not in "iu" else _smallest(input.dtype)
-    return _median(name, input.reshape(-1), 0, False)[0]
+    along = _median_on_device if input.__class__ is DeviceArray else _median
+    return along(name, input.reshape(-1), 0, False)[0]
 
 
 def _smallest(dtype):
@@ -205,6 +261,9 @@ class median_of(Op, name="median", function=False, method=False, opmath=False):
     def cpu(input):
         return _median_of_all("median", input)
 
+    def cuda(input):
+        return _median_of_all("median", packed(input))
+
     def d_input(grad, input, out):
         return ops.share_among_equals(input, out, grad, None)
 
@@ -217,6 +276,9 @@ class nanmedian_of(Op, name="nanmedian", function=False, method=False, opmath=Fa
 
     def cpu(input):
         return _median_of_all("nanmedian", input)
+
+    def cuda(input):
+        return _median_of_all("nanmedian", packed(input))
 
     def d_input(grad, input, out):
         return ops.share_among_equals(input, out, grad, None)
@@ -231,6 +293,9 @@ class median_along(Op, name="median", function=False, method=False, returns=("va
     def cpu(input, dim: Dim, keepdim: bool = False):
         return _median("median", input, dim, keepdim)
 
+    def cuda(input, dim, keepdim):
+        return _median_on_device("median", input, dim, keepdim)
+
     def d_input(grad, indices, dim, keepdim, input_shape):
         return _selected(grad, indices, dim, keepdim, input_shape)
 
@@ -243,6 +308,9 @@ class nanmedian_along(Op, name="nanmedian", function=False, method=False, return
 
     def cpu(input, dim: Dim, keepdim: bool = False):
         return _median("nanmedian", input, dim, keepdim)
+
+    def cuda(input, dim, keepdim):
+        return _median_on_device("nanmedian", input, dim, keepdim)
 
     def d_input(grad, indices, dim, keepdim, input_shape):
         return _selected(grad, indices, dim, keepdim, input_shape)

@@ -4,13 +4,16 @@ import operator
 
 import numpy as np
 
-from .._C import TensorBase, basic_index, window
+from .._C import TensorBase, basic_index, window, wrap
+from ..dtypes import from_numpy
 from ..runtime import pointwise
 from ..runtime.jit import triton
+from ..runtime.transfer import packed, to_device
 from ..shape import size_args
 from ._device_fill import filled
 from ._device_kinds import computed
 from ._index import ALL, check_strided, diagonal_window
+from ._index_kernels import accumulate, pick
 from ._kinds import View
 from ._op import REGISTRY, Op, ops
 from ._schema import Dim
@@ -277,6 +280,15 @@ def _places(size, stride, offset):
     return out.reshape(-1)
 
 
+def _shared(values, places):
+    """``values`` on a device divided by how many of them lie at the same place."""
+    count = np.bincount(places, minlength=1)
+    if count.max() <= 1:
+        return values
+    kind = from_numpy(values.dtype)
+    return (wrap(values) / wrap(to_device(count[places])).to(kind))._array
+
+
 class strided_backward(Op, function=False, method=False, has_out=False):
     """``grad`` of the window with geometry ``to``, added up on the storage and shown through the geometry
     ``origin``; what that shows several times is shared out."""
@@ -290,6 +302,13 @@ class strided_backward(Op, function=False, method=False, has_out=False):
         if count.max() > 1:
             storage[: count.size] /= np.maximum(count, 1).astype(grad.dtype)
         return storage[written].reshape(origin[0])
+
+    def cuda(grad, to, origin):
+        read, written = _places(*to), _places(*origin)
+        room = int(max(read.max(initial=0), written.max(initial=0))) + 1
+        storage = filled((room,), grad.dtype, 0)
+        accumulate(storage, [to_device(read)], packed(grad).reshape(-1))
+        return _shared(pick(storage, [to_device(written)]), written).reshape(origin[0])
 
     def d_grad(grad, to, origin):
         return ops.strided_regather(grad, to, origin)
@@ -307,6 +326,13 @@ class strided_regather(Op, function=False, method=False, has_out=False):
             share = share / np.maximum(count, 1)[written].astype(input.dtype)
         np.add.at(storage, written, share)
         return storage[read].reshape(to[0])
+
+    def cuda(input, to, origin):
+        read, written = _places(*to), _places(*origin)
+        room = int(max(read.max(initial=0), written.max(initial=0))) + 1
+        storage = filled((room,), input.dtype, 0)
+        accumulate(storage, [to_device(written)], _shared(packed(input).reshape(-1), written))
+        return pick(storage, [to_device(read)]).reshape(to[0])
 
     def d_input(grad, to, origin):
         return ops.strided_backward(grad, to, origin)
