@@ -21,7 +21,21 @@ from ..runtime.transfer import packed, to_host
 from ._device_fill import filled
 from ._sort_kernels import order_of_rows
 
-__all__ = ["accumulate", "cast", "cloned", "flat_nonzero", "mean_of", "nonzero", "on_device", "on_host", "pick", "pick_along", "put", "put_along", "reduce_along"]
+__all__ = [
+    "accumulate",
+    "cast",
+    "cloned",
+    "flat_nonzero",
+    "mean_of",
+    "nonzero",
+    "on_device",
+    "on_host",
+    "pick",
+    "pick_along",
+    "put",
+    "put_along",
+    "reduce_along",
+]
 
 ALL = slice(None)
 _LOOPS: dict = {}
@@ -306,9 +320,7 @@ def accumulate(array, where, values, name="add", low=-1):
     values = np.broadcast_to(values, shape, subok=True)
     moved = np.moveaxis(values, range(first, first + len(common)), range(len(common)))
     table = packed(front)
-    _combine_rows(
-        table.reshape(rows, width), places.reshape(-1), packed(moved).reshape(-1, width), name
-    )
+    _combine_rows(table.reshape(rows, width), places.reshape(-1), packed(moved).reshape(-1, width), name)
     if not np.shares_memory(table, array):
         copy(front, table)
     return True

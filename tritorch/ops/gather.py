@@ -310,7 +310,9 @@ def _nonzero_on_device(array, as_tuple):
     found = [_C.wrap(x) for x in device_nonzero(array if array.ndim or not as_tuple else array.reshape(1))]
     if as_tuple:
         return tuple(found)
-    return ops.stack(found, 1) if found else _C.wrap(empty((flat_nonzero(array.reshape(1)).size, 0), np.dtype(np.int64)))
+    return (
+        ops.stack(found, 1) if found else _C.wrap(empty((flat_nonzero(array.reshape(1)).size, 0), np.dtype(np.int64)))
+    )
 
 
 class nonzero(Op):

@@ -24,7 +24,9 @@ def _search_on_device(sequence, values, right, out_int32):
     common = FLOAT32 if is_half(common) else common
     if values.__class__ is not DeviceArray:
         values = filled((), common, values)
-    return search_rows(cast(sequence, common), cast(values, common), right, np.dtype(np.int32 if out_int32 else np.int64))
+    return search_rows(
+        cast(sequence, common), cast(values, common), right, np.dtype(np.int32 if out_int32 else np.int64)
+    )
 
 
 def _shapes_match(sequence, values):
