@@ -1,6 +1,6 @@
 """Convolutions in one, two and three dims, and transposed ones: see Note [Three convolutions] in ``_conv``."""
 
-from . import _conv
+from . import _conv, _conv_kernels
 from ._op import Op, conj, ops
 
 
@@ -28,6 +28,8 @@ class convolution(Op, function=False, method=False, has_out=False):
     def cpu(input, weight, stride: tuple, padding: tuple, dilation: tuple, groups: int):
         return _conv.forward(input, weight, stride, padding, dilation, groups)
 
+    cuda = _conv_kernels.forward
+
     def d_input(grad, input_shape, weight, stride, padding, dilation, groups):
         return ops.convolution_input(grad, conj(weight), tuple(input_shape[2:]), stride, padding, dilation, groups)
 
@@ -41,6 +43,8 @@ class convolution_input(Op, function=False, method=False, has_out=False):
     def cpu(output, weight, size: tuple, stride: tuple, padding: tuple, dilation: tuple, groups: int):
         return _conv.input_gradient(output, weight, size, stride, padding, dilation, groups)
 
+    cuda = _conv_kernels.input_gradient
+
     def d_output(grad, output_shape, weight, stride, padding, dilation, groups):
         return _fitted(ops.convolution(grad, conj(weight), stride, padding, dilation, groups), output_shape)
 
@@ -53,6 +57,8 @@ class convolution_weight(Op, function=False, method=False, has_out=False):
 
     def cpu(output, input, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple, groups: int):
         return _conv.weight_gradient(output, input, kernel, stride, padding, dilation, groups)
+
+    cuda = _conv_kernels.weight_gradient
 
     def d_output(grad, output_shape, input, stride, padding, dilation, groups):
         return _fitted(ops.convolution(conj(input), grad, stride, padding, dilation, groups), output_shape)
