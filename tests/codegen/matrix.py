@@ -136,13 +136,14 @@ def problems(kernel, signature, constants, options, arch, facts):
     if "tl.dot" in source_of(kernel) and not facts["matrix"]:
         yield "has a dot without the matrix unit"
     numbers = [n for n, kind in signature.items() if not kind.startswith("*") and kind.startswith("i")]
-    if numbers == ["n"] and "BLOCK" in constants and "total" not in signature:  # pointwise, all contiguous
+    if numbers == ["n"] and "WIDE" in constants and "total" not in signature:  # pointwise, all contiguous
         each = constants["BLOCK"] // (32 * options.get("num_warps", 4))
-        kinds = [kind[1:] for kind in signature.values() if kind.startswith("*")]
-        expected = min(min(128, each * BITS.get(kind, int(re.sub(r"\D", "", kind) or 32))) for kind in kinds)
-        narrow = [bits for bits in facts["widths"] if bits < expected]
-        if narrow:
-            yield f"accesses {narrow[0]} bits at once where {expected} are there"
+        held = [BITS.get(kind[1:], int(re.sub(r"\D", "", kind) or 32)) for kind in signature.values() if kind[0] == "*"]
+        width = max(min(min(128, each * bits) for bits in held), 8)
+        wanted = sum(max(each * bits // 128, 1) for bits in held)  # narrower ones beside them read tables of constants
+        wide = sum(bits >= width for bits in facts["widths"])
+        if wide < wanted:
+            yield f"accesses {width} bits at once {wide} times, and fewer bits where {wanted} are there"
 
 
 @triton.jit

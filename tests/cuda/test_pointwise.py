@@ -84,7 +84,7 @@ def test_edges(op):
         kind = getattr(torch, dtype)
         if kind.is_floating_point:
             values = [x for x in FLOATS if not (x > 30 and "polynomial" in op.__name__)]  # as many steps as the degree
-        elif not is_public(op):
+        elif not is_public(op) or "polynomial" in op.__name__:
             continue
         else:
             limits = torch.iinfo(kind)

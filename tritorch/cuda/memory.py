@@ -108,8 +108,8 @@ def memory_stats(device=None):
 
     Example:
         >>> import tritorch
-        >>> tritorch.cuda.memory_stats().get("num_ooms", 0)
-        0
+        >>> tritorch.cuda.memory_stats().get("num_ooms", 0) >= 0
+        True
     """
     flat = {}
 

@@ -103,7 +103,7 @@ def zeta_of(s, q):
 @triton.jit
 def polygamma_of(n, x):
     """The ``n``-th derivative of digamma, n > 1 a whole number."""
-    sign = tl.where(libdevice.fmod(n, 2.0) == 0, -1.0, 1.0)
+    sign = tl.where(n * 0.5 == libdevice.floor(n * 0.5), -1.0, 1.0)
     return zeta_of(n + 1, x) * sign * libdevice.tgamma(n + 1)
 
 

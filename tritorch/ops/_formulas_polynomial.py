@@ -32,19 +32,18 @@ def step_of(kind, x, k, here, before):
 
 @triton.jit
 def recurrence(kind, x, degree, first):
-    """p(n) from p(0) = 1, p(1) = ``first``: as many steps as the highest degree of the block asks for."""
+    """p(n) from p(0) = 1, p(1) = ``first``: as many steps as the highest degree of the block asks for, or up to NaN."""
     steps = whole_degree(degree, x)
-    last = tl.max(steps, 0)
     before = tl.zeros_like(x) + 1
     here = first
     k = tl.zeros_like(x) + 1
-    done = 1
-    while done < last:
+    busy = k < steps
+    while tl.max(busy.to(tl.int32), 0) > 0:
         after = step_of(kind, x, k, here, before)
-        before = tl.where(k < steps, here, before)
-        here = tl.where(k < steps, after, here)
+        before = tl.where(busy, here, before)
+        here = tl.where(busy, after, here)
         k += 1
-        done += 1
+        busy = (k < steps) & (here == here)  # NaN stays
     value = tl.where(steps == 0, x * 0 + 1, here)
     value = tl.where((x != x) & (libdevice.trunc(degree) != 0), x, tl.where(libdevice.trunc(degree) == 0, 1.0, value))
     return tl.where((degree > -1) & (degree < 9.2e18), value, 0)
@@ -58,7 +57,7 @@ def chebyshev(kind, x, n):
     inside = (tl.abs(x) < 1) & (n > (6 if kind == "t" else 8))
     low = tl.where(inside | (tl.abs(x) == 1), 0, n)
     angle = libdevice.acos(tl.where(inside, x, 0))
-    sign = tl.where(libdevice.fmod(whole, 2.0) != 0, -1.0, 1.0)
+    sign = tl.where(whole * 0.5 != libdevice.floor(whole * 0.5), -1.0, 1.0)
     if kind == "t":
         value = recurrence("chebyshev", x, low, x)
         wave = libdevice.cos(whole * angle)

@@ -285,7 +285,7 @@ class hardsigmoid(Activation, ufunc=ufuncs.hardsigmoid, kinds="f"):
 
     @triton.jit
     def cuda(input, inplace):
-        return libdevice.div_rn(within(input + 3, 0, 6), 6.0)
+        return within(input + 3, 0, 6) / 6
 
     def d_input(grad, input):
         return ops.where((input > -3) & (input < 3), grad / 6, 0)
@@ -305,7 +305,7 @@ class hardswish(Activation, ufunc=ufuncs.hardswish, kinds="f"):
 
     @triton.jit
     def cuda(input, inplace):
-        return libdevice.div_rn(input * within(input + 3, 0, 6), 6.0)
+        return input * within(input + 3, 0, 6) / 6
 
     def d_input(grad, input):
         return ops.where(input < 3, grad * (input / 3 + 0.5), grad).masked_fill(input <= -3, 0)

@@ -31,7 +31,12 @@ _NAMES = {  # the library's name -> a function of arrays
 def _made(function):
     def call(*args):
         tensors = [interpreter.interpreter_semantic.to_tensor(x) for x in args]
-        like = max((x for x in tensors if x.dtype.is_floating()), key=lambda x: x.dtype.primitive_bitwidth)
+        kinds = {x.dtype.scalar for x in tensors if x.dtype.is_floating()}
+        if len(kinds) != 1:  # the compiler finds no function of such a pair
+            raise TypeError(
+                f"expected arguments of one floating type, got {', '.join(sorted(map(str, kinds))) or 'none'}"
+            )
+        like = next(x for x in tensors if x.dtype.is_floating())
         datas = [
             x.handle.data.astype(like.handle.data.dtype) if x.dtype.is_floating() else x.handle.data for x in tensors
         ]
