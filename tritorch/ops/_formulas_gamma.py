@@ -58,7 +58,7 @@ def zeta_of(s, q):
     """Hurwitz' zeta function by the sum of Euler and Maclaurin (DLMF 25.11.5 and on)."""
     s, q = tl.broadcast(s, q)
     bad = (s < 1) | ((q <= 0) & (libdevice.floor(s) != s)) | (q == float("inf")) | (s != s) | (q != q)
-    infinite = (s == 1) | ((q <= 0) & (q == libdevice.floor(q)) & (s > 1))
+    infinite = (s == 1) | ((q <= 0) & (q == libdevice.floor(q)) & ((s > 1) | (s != s)))
     plain = (s > 1) & (infinite == bad)  # neither
     s = tl.where(plain, s, 2)
     y = tl.where(plain, q, 1)
@@ -155,7 +155,7 @@ def upper_fraction(a, x, busy):
         d = 1 / away_from_zero(step * d + b)
         c = away_from_zero(b + step / c)
         h = tl.where(busy, h * d * c, h)
-        busy = busy & (tl.abs(d * c - 1) >= 1e-16) & (k < 1e5)
+        busy = busy & (tl.abs(d * c - 1) > 3e-16) & (k < 1e5)
     return h * a * gamma_scale(a, x)
 
 
@@ -186,6 +186,17 @@ def upper_uniform(a, x):
 
 
 @triton.jit
+def at_edge(a, x, at_zero, at_inf):
+    """The value where ``a`` or ``x`` is 0, infinite or negative, given those at x = 0 and infinity; NaN for NaN."""
+    nan = a * x * 0 + float("nan")
+    value = tl.where(x == float("inf"), at_inf, nan)
+    value = tl.where(a == float("inf"), tl.where(x == float("inf"), nan, at_zero), value)
+    value = tl.where(x == 0, at_zero, value)
+    value = tl.where(a == 0, tl.where(x > 0, at_inf, nan), value)
+    return tl.where((x < 0) | (a < 0), nan, value)
+
+
+@triton.jit
 def lower_gamma(a, x):
     """From 0 to x."""
     a, x = tl.broadcast(a, x)
@@ -194,9 +205,7 @@ def lower_gamma(a, x):
     below = (y <= 1) | (y < b + 1)
     value = tl.where(below, lower_series(b, y, below & (b <= 1e7)), 1 - upper_fraction(b, y, (below == 0) & (b <= 1e7)))
     value = tl.where(b > 1e7, 1 - upper_uniform(b, y), value)
-    edge = tl.where(a == 0, tl.where(x > 0, 1.0, float("nan")), tl.where((x == 0) | (a == float("inf")), 0.0, 1.0))
-    bad = (x < 0) | (a < 0) | (x != x) | (a != a) | ((a == float("inf")) & (x == float("inf")))
-    return tl.where(bad, float("nan"), tl.where(plain, value, edge))
+    return tl.where(plain, value, at_edge(a, x, 0.0, 1.0))
 
 
 @triton.jit
@@ -211,6 +220,4 @@ def upper_gamma(a, x):
     value = tl.where(below, 1 - lower_series(b, y, below & (b <= 1e7)), upper_fraction(b, y, beyond & (b <= 1e7)))
     value = tl.where(direct, upper_series(b, tl.where(direct, y, 1)), value)
     value = tl.where(b > 1e7, upper_uniform(b, y), value)
-    edge = tl.where(a == 0, tl.where(x > 0, 0.0, float("nan")), tl.where((x == 0) | (a == float("inf")), 1.0, 0.0))
-    bad = (x < 0) | (a < 0) | (x != x) | (a != a) | ((a == float("inf")) & (x == float("inf")))
-    return tl.where(bad, float("nan"), tl.where(plain, value, edge))
+    return tl.where(plain, value, at_edge(a, x, 1.0, 0.0))

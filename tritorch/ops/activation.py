@@ -4,7 +4,7 @@ import numpy as np
 
 from .._C import ufuncs
 from ..dtypes import from_numpy as dtype_of
-from ..runtime.jit import libdevice, tl, triton
+from ..runtime.jit import tl, triton
 from ._formulas import within
 from ._kinds import Activation, Elementwise
 from ._op import Op, ops
