@@ -246,7 +246,7 @@ class Tensor(_C.TensorBase):
         value = array.item()
         return value if isinstance(value, (int, float, complex)) else float(value)
 
-    def tolist(self):
+    def tolist(self) -> Any:
         """The elements as nested lists of Python numbers."""
         array = to_host(self._array)
         return (array.astype(np.float32) if self.dtype in NARROW else array).tolist()

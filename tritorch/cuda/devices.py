@@ -47,10 +47,6 @@ def device_count():
     return gpu.count()
 
 
-def _place(device, name):
-    return gpu.current(name) if device is None else gpu.available(gpu.index_of(device), name)
-
-
 def current_device():
     """The index of this thread's current GPU.
 
@@ -67,14 +63,14 @@ def set_device(device):
         RuntimeError: if it is not there.
     """
     if not (isinstance(device, int) and device < 0):
-        _C.set_current_device(_place(device, "set_device").index)
+        _C.set_current_device(gpu.ordinal(device, "set_device"))
 
 
 class device:  # named as torch names it
     """``with tritorch.cuda.device(1):`` makes a GPU current for a block; None or a negative index changes nothing."""
 
     def __init__(self, device):
-        self.idx = -1 if device is None or (isinstance(device, int) and device < 0) else _place(device, "device").index
+        self.idx = -1 if device is None or (isinstance(device, int) and device < 0) else gpu.ordinal(device, "device")
         self.prev_idx = -1
 
     def __enter__(self):
@@ -100,7 +96,7 @@ def synchronize(device=None):
     Raises:
         RuntimeError: if there is none.
     """
-    _C.device_synchronize(_place(device, "synchronize").index)
+    _C.device_synchronize(gpu.ordinal(device, "synchronize"))
 
 
 def get_device_properties(device=None):
@@ -109,7 +105,7 @@ def get_device_properties(device=None):
     Raises:
         RuntimeError: if there is none.
     """
-    return SimpleNamespace(**_C.device_properties(_place(device, "get_device_properties").index))
+    return SimpleNamespace(**_C.device_properties(gpu.ordinal(device, "get_device_properties")))
 
 
 def get_device_name(device=None):
@@ -135,4 +131,4 @@ def is_bf16_supported(including_emulation=True):
 
 def mem_get_info(device=None):
     """(free, total) bytes of a GPU's memory."""
-    return _C.mem_get_info(_place(device, "mem_get_info").index)
+    return _C.mem_get_info(gpu.ordinal(device, "mem_get_info"))

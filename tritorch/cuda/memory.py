@@ -11,7 +11,7 @@ from collections import OrderedDict
 from .. import _C
 from ..runtime import gpu
 from ._picture import page
-from .devices import _place, mem_get_info
+from .devices import mem_get_info
 
 __all__ = [
     "caching_allocator_alloc", "caching_allocator_delete", "empty_cache", "get_allocator_backend",
@@ -22,10 +22,6 @@ __all__ = [
 ]  # fmt: skip
 
 _raw = {}  # what caching_allocator_alloc() has given out, by address
-
-
-def _index(device, name):
-    return _place(device, name).index
 
 
 def caching_allocator_alloc(size, device=None, stream=None):
@@ -40,7 +36,7 @@ def caching_allocator_alloc(size, device=None, stream=None):
         OutOfMemoryError: if there is no room.
     """
     handle = getattr(stream, "cuda_stream", stream)
-    memory = _C.memory_new(size, _index(device, "caching_allocator_alloc"), handle)
+    memory = _C.memory_new(size, gpu.ordinal(device, "caching_allocator_alloc"), handle)
     if memory.ptr:
         _raw[memory.ptr] = memory
     return memory.ptr
@@ -72,7 +68,7 @@ def set_per_process_memory_fraction(fraction, device=None):
         TypeError: if ``fraction`` is not a float.
         ValueError: if it is not from 0 to 1.
     """
-    index = _index(device, "set_per_process_memory_fraction")
+    index = gpu.ordinal(device, "set_per_process_memory_fraction")
     if not isinstance(fraction, float):
         raise TypeError("Invalid type for fraction argument, must be `float`")
     if fraction < 0 or fraction > 1:
@@ -82,7 +78,7 @@ def set_per_process_memory_fraction(fraction, device=None):
 
 def get_per_process_memory_fraction(device=None):
     """The part of the GPU's memory that this process may reserve: 1 if nobody has limited it."""
-    return _C.memory_get_fraction(_index(device, "get_per_process_memory_fraction"))
+    return _C.memory_get_fraction(gpu.ordinal(device, "get_per_process_memory_fraction"))
 
 
 def empty_cache():
@@ -96,7 +92,7 @@ def empty_cache():
 
 def memory_stats_as_nested_dict(device=None):
     """:func:`memory_stats` as dicts in dicts; an empty one before a GPU was used."""
-    return _C.memory_stats(_index(device, "memory_stats")) if gpu.is_used() else {}
+    return _C.memory_stats(gpu.ordinal(device, "memory_stats")) if gpu.is_used() else {}
 
 
 def memory_stats(device=None):
@@ -126,7 +122,7 @@ def memory_stats(device=None):
 
 
 def _bytes(device, count, value):
-    return _C.memory_stats(_index(device, "memory_stats"))[count]["all"][value] if gpu.is_used() else 0
+    return _C.memory_stats(gpu.ordinal(device, "memory_stats"))[count]["all"][value] if gpu.is_used() else 0
 
 
 def memory_allocated(device=None):
@@ -158,7 +154,7 @@ def max_memory_reserved(device=None):
 def reset_peak_memory_stats(device=None):
     """Restarts the ``peak`` counts of :func:`memory_stats` from what they now are."""
     if gpu.is_used():
-        _C.memory_reset_peak(_index(device, "reset_peak_memory_stats"))
+        _C.memory_reset_peak(gpu.ordinal(device, "reset_peak_memory_stats"))
 
 
 def reset_max_memory_allocated(device=None):
@@ -169,7 +165,7 @@ def reset_max_memory_allocated(device=None):
 def reset_accumulated_memory_stats(device=None):
     """Restarts the counts of :func:`memory_stats` that only grow: ``allocated``, ``freed``, ``num_...``."""
     if gpu.is_used():
-        _C.memory_reset_accumulated(_index(device, "reset_accumulated_memory_stats"))
+        _C.memory_reset_accumulated(gpu.ordinal(device, "reset_accumulated_memory_stats"))
 
 
 def memory_snapshot(mempool_id=None, include_traces=True):
@@ -229,7 +225,7 @@ def save_picture(path, device=None):
         path: the file to write.
         device: None is the current one.
     """
-    index = _index(device, "save_picture")
+    index = gpu.ordinal(device, "save_picture")
     with open(path, "w", encoding="utf-8") as file:
         file.write(page(_snapshot(), index))
 
@@ -269,7 +265,7 @@ def memory_summary(device=None, abbreviated=False):
         device: None is the current one.
         abbreviated: without a line for each of the two pools.
     """
-    index = _index(device, "memory_summary")
+    index = gpu.ordinal(device, "memory_summary")
     stats = _C.memory_stats(index)
     thick, thin = "=" * 75, "-" * 75
     lines = [

@@ -1,7 +1,7 @@
 """Streams and events: the order of work on a device."""
 
 from .. import _C
-from ..runtime.gpu import available, current, index_of
+from ..runtime.gpu import available, current, index_of, ordinal
 
 __all__ = ["Event", "Stream", "StreamContext", "current_stream", "default_stream", "set_stream", "stream"]
 
@@ -135,8 +135,9 @@ class Event:
         return _C.event_elapsed(self._handle, end_event._handle)
 
     def __del__(self):
-        if getattr(self, "_handle", None) is not None:
-            _C.event_destroy(self._handle)
+        handle = getattr(self, "_handle", None)
+        if handle is not None:
+            _C.event_destroy(handle)
 
     def __repr__(self):
         return (
@@ -148,8 +149,8 @@ class Event:
 
 def current_stream(device=None):
     """The stream that this thread enqueues on, of ``device`` (None: the current one)."""
-    device = current("current_stream") if device is None else available_at(device, "current_stream")
-    return Stream(device, stream_ptr=_C.stream_current(device.index))
+    index = ordinal(device, "current_stream")
+    return Stream(index, stream_ptr=_C.stream_current(index))
 
 
 def default_stream(device=None):

@@ -3,7 +3,7 @@
 from .. import _C
 from .device import device
 
-__all__ = ["available", "count", "current", "explain", "index_of", "is_available", "is_real", "is_used"]
+__all__ = ["available", "count", "current", "explain", "index_of", "is_available", "is_real", "is_used", "ordinal"]
 
 _cuda = [device("cuda", i) for i in range(64)]
 _C.set_cuda_devices(_cuda)
@@ -65,3 +65,16 @@ def available(place, name):
         raise RuntimeError(f"{name}: expected a device that is available, got {place}: there are {count()}")
     _used = True
     return _cuda[_C.current_device()] if place.index is None else place
+
+
+def ordinal(place, name) -> int:
+    """The index of the GPU that an index, a name or a device names; None is the current one.
+
+    Raises:
+        RuntimeError: if it is not there, saying why.
+        ValueError: for a device that is no GPU.
+    """
+    index = (current(name) if place is None else available(index_of(place), name)).index
+    if index is None:
+        raise ValueError(f"Expected a cuda device, but got: {place}")
+    return index

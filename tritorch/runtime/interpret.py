@@ -13,6 +13,8 @@ Triton's internals; ``tests/runtime/test_triton_contract.py`` says which.
 import contextlib
 import inspect
 import threading
+import types
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -197,7 +199,7 @@ def _patch():
     def seen():
         """Stands for a kernel that sees both modules."""
 
-    visible = type(seen)(seen.__code__, {"tl": tl, "core": tl.core})
+    visible = types.FunctionType(seen.__code__, {"tl": tl, "core": tl.core})
     _scope = interpreter._patch_lang(visible)
     _standard_functions(_scope)
 
@@ -228,10 +230,9 @@ def unpatched():
 
 def _converted(kind, value):
     """An argument as the kernel sees it: a pointer ("*fp32"), or a number of the type that is named."""
+    ty: Any = tl.str_to_ty(kind, None)  # Triton declares every type that any name could have
     if kind.startswith("*"):
-        ty = tl.str_to_ty(kind, None)
         return tl.core.tensor(interpreter.TensorHandle(np.array([value], np.uint64), ty), ty)
-    ty = tl.str_to_ty(kind, None)
     data = np.array([value]).astype(interpreter._get_np_dtype(ty))
     return tl.core.tensor(interpreter.TensorHandle(data, ty), ty)
 

@@ -62,8 +62,8 @@ class constexpr:
         self.value = value
 
 
-class _Language:
-    """Stands in for ``triton.language``."""
+class tl:
+    """Stands in for ``triton.language``; a class, so that type checkers take ``tl.constexpr`` for a type."""
 
     constexpr = constexpr
 
@@ -71,7 +71,7 @@ class _Language:
 class _Triton:
     """Stands in for ``triton``: ``jit`` and the little arithmetic that launches need."""
 
-    language = _Language()
+    language = tl
 
     @staticmethod
     def jit(fn):
@@ -94,7 +94,6 @@ class _Libdevice:
 
 
 triton = _Triton()
-tl = triton.language
 libdevice = _Libdevice()
 
 

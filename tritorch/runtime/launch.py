@@ -102,7 +102,7 @@ def _planned(kernel, tags, args, constants):
 _C.set_planner(_planned)
 
 
-def simulated_plan(name, kernel, signature, constants, codes, options):
+def simulated_plan(name, kernel, signature, constants, codes: str, options):
     """A plan that the interpreter runs, when the simulated device comes to it. ``kernel()`` is what it interprets."""
     formats = "".join({"P": "Q", "g": "H"}.get(code, code) for code in codes if code != "x")
     layout = struct.Struct("@" + formats)

@@ -16,6 +16,7 @@ import warnings
 from dataclasses import asdict, dataclass, fields
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 __all__ = ["Cubin", "Store", "folder"]
 
@@ -95,8 +96,8 @@ def unpack(key: str, entry: bytes) -> Cubin | None:
     facts = json.loads(body[_SIZE.size : _SIZE.size + size])
     if {"image", *facts} != _NAMES:
         return None  # another version of tritorch has stored other things
-    facts = {name: tuple(v) if name in _TUPLES else v for name, v in facts.items()}
-    return Cubin(image=body[_SIZE.size + size :], **facts)
+    values: dict[str, Any] = {name: tuple(v) if name in _TUPLES else v for name, v in facts.items()}
+    return Cubin(image=body[_SIZE.size + size :], **values)
 
 
 class Store:
