@@ -32,6 +32,15 @@ def block(size):
     return _C.memory_new(size, 0)
 
 
+@pytest.mark.parametrize(
+    "asks", [cuda.synchronize, cuda.set_device, cuda.mem_get_info, cuda.current_stream, cuda.Stream, cuda.memory_stats]
+)
+def test_a_cpu_device_is_refused(asks):
+    torch.ones(1, device="cuda")  # statistics are asked for once a GPU is used
+    with pytest.raises(ValueError, match=r"^Expected a cuda device, but got: cpu$"):
+        asks("cpu")
+
+
 def test_statistics_follow_the_tensors():
     cuda.reset_peak_memory_stats()
     before = cuda.memory_allocated()

@@ -1,7 +1,7 @@
 """Streams and events: the order of work on a device."""
 
 from .. import _C
-from ..runtime.gpu import available, current, index_of, ordinal
+from ..runtime.gpu import current, index_of, ordinal
 
 __all__ = ["Event", "Stream", "StreamContext", "current_stream", "default_stream", "set_stream", "stream"]
 
@@ -32,7 +32,7 @@ class Stream:
 
     def __new__(cls, device=None, priority=0, *, stream_ptr=None):
         self = object.__new__(cls)
-        self.device = current("Stream") if device is None else available_at(device, "Stream")
+        self.device = index_of(ordinal(device, "Stream"))
         self.cuda_stream = _C.stream_new(self.device.index, priority) if stream_ptr is None else stream_ptr
         return self
 
@@ -71,11 +71,6 @@ class Stream:
 
     def __repr__(self):
         return f"<tritorch.cuda.Stream device={self.device} cuda_stream={self.cuda_stream:#x}>"
-
-
-def available_at(device, name):
-    """The device that ``device`` (an index, a name, a device) names, with its index."""
-    return available(index_of(device), name)
 
 
 class Event:
