@@ -21,14 +21,16 @@ CHOSEN = os.environ.get("TRITORCH_CODEGEN", "float32")
 
 
 # Kernels that still spill: long series in double precision, and the walk along runs of equal places on sm_90.
-SPILLING = frozenset("""
+SPILLING = frozenset(
+    """
     derivative_of_digamma digamma igamma igammac runs special_airy_ai special_bessel_j0 special_bessel_j1
     special_bessel_y0 special_bessel_y1 special_chebyshev_polynomial_t special_chebyshev_polynomial_u
     special_chebyshev_polynomial_v special_chebyshev_polynomial_w special_modified_bessel_k0 special_modified_bessel_k1
     special_scaled_modified_bessel_k0 special_scaled_modified_bessel_k1 special_shifted_chebyshev_polynomial_t
     special_shifted_chebyshev_polynomial_u special_shifted_chebyshev_polynomial_v special_shifted_chebyshev_polynomial_w
     special_spherical_bessel_j0
-""".split())
+""".split()
+)
 CONSTANT = frozenset(["isreal"])  # of a real tensor it is True everywhere: nothing is read
 
 

@@ -21,7 +21,9 @@ CASES = [
 
 def same(got, wanted, tolerance):
     assert got.is_cuda and got.dtype is wanted.dtype and got.shape == wanted.shape
-    np.testing.assert_allclose(got.detach().cpu().double().numpy(), wanted.detach().double().numpy(), rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(
+        got.detach().cpu().double().numpy(), wanted.detach().double().numpy(), rtol=tolerance, atol=tolerance
+    )
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
@@ -45,7 +47,11 @@ def test_convolutions_and_their_gradients(name, shape, weights, options, dtype):
 
 def test_images_of_any_strides_empty_and_unbatched():
     x, w = tritorch.randn(6, 5, 2), tritorch.randn(3, 2, 2, 2)
-    same(F.conv2d(x.cuda().permute(2, 0, 1), w.cuda().transpose(2, 3)), F.conv2d(x.permute(2, 0, 1), w.transpose(2, 3)), 1e-4)
+    same(
+        F.conv2d(x.cuda().permute(2, 0, 1), w.cuda().transpose(2, 3)),
+        F.conv2d(x.permute(2, 0, 1), w.transpose(2, 3)),
+        1e-4,
+    )
     assert F.conv2d(tritorch.zeros(0, 2, 5, 5).cuda(), w.cuda()).shape == (0, 3, 4, 4)
 
 
