@@ -45,3 +45,9 @@ def test_linear_and_its_gradients():
     same(y.grad, x.grad)
     same(twin.weight.grad, layer.weight.grad)
     same(twin.bias.grad, layer.bias.grad)
+
+
+def test_linear_of_one_row_adds_its_bias():
+    x, weight, bias = tritorch.randn(5), tritorch.randn(3, 5), tritorch.randn(3)
+    linear = nn.functional.linear
+    same(linear(x.cuda(), weight.cuda(), bias.cuda()), linear(x, weight, bias))

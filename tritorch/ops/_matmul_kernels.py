@@ -107,11 +107,11 @@ def _tiles(M, N, K, kind):
 def product(a, b, bias=None):
     """``a @ b + bias`` as NumPy's matmul has it, for arrays on a device of one dtype; ``bias`` is a vector."""
     if a.ndim == 1 and b.ndim == 1:
-        return product(a[None], b[:, None])[0, 0]
+        return product(a[None], b[:, None], bias)[0, 0]
     if a.ndim == 1:
-        return product(a[None], b)[..., 0, :]
+        return product(a[None], b, bias)[..., 0, :]
     if b.ndim == 1:
-        return product(a, b[:, None])[..., 0]
+        return product(a, b[:, None], bias)[..., 0]
     shape = broadcast(a.shape[:-2], b.shape[:-2])
     (M, K), N = a.shape[-2:], b.shape[-1]
     out = empty((*shape, M, N), a.dtype)
