@@ -31,7 +31,7 @@ from tritorch.runtime.store import folder
 SHARED = {80: 166_912, 90: 232_448}  # bytes that a program may have
 BITS = {"i1": 8, "u1": 8, "fp16": 16, "bf16": 16, "fp8e4nv": 8, "fp8e5": 8}
 MATRIX_UNIT = re.compile(r"\b[HIDQ]G?MMA\b")
-ACCESS = re.compile(r"\b(?:LDG|STG)\.E(\S*)")
+ACCESS = {"loads": re.compile(r"\bLDG\.E(\S*)"), "stores": re.compile(r"\bSTG\.E(\S*)")}
 found: dict = {}  # (kernel's name, signature, constants, options) -> request for no architecture
 current = ""
 
@@ -102,7 +102,7 @@ def run_large(dtype):
 def facts_of(request):
     """What the machine code of a kernel shows, remembered beside the cubins."""
     (cubin,) = compile_many([request])
-    path = Path(folder()) / "codegen" / f"{key_of(request)}.json"
+    path = Path(folder()) / "codegen-2" / f"{key_of(request)}.json"
     with contextlib.suppress(OSError, ValueError):
         return json.loads(path.read_text())
     code = disassembly(cubin)
@@ -110,8 +110,9 @@ def facts_of(request):
         "registers": cubin.registers, "stack": cubin.stack, "spills": cubin.spills, "shared": cubin.shared,
         "local": sum(bool(re.search(r"\b(LDL|STL)\b", line)) for line in code),
         "matrix": sum(bool(MATRIX_UNIT.search(line)) for line in code),
-        "widths": sorted(access_bits(suffix) for line in code for suffix in ACCESS.findall(line)),
     }  # fmt: skip
+    for kind, pattern in ACCESS.items():
+        facts[kind] = sorted(access_bits(suffix) for line in code for suffix in pattern.findall(line))
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         aside = path.with_suffix(f".{os.getpid()}")
@@ -140,20 +141,20 @@ def problems(kernel, signature, constants, options, arch, facts):
         each = constants["BLOCK"] // (32 * options.get("num_warps", 4))
         held = [BITS.get(kind[1:], int(re.sub(r"\D", "", kind) or 32)) for kind in signature.values() if kind[0] == "*"]
         width = max(min(min(128, each * bits) for bits in held), 8)
-        wanted = sum(max(each * bits // 128, 1) for bits in held)  # narrower ones beside them read tables of constants
-        wide = sum(bits >= width for bits in facts["widths"])
-        if wide < wanted:
-            yield f"accesses {width} bits at once {wide} times, and fewer bits where {wanted} are there"
+        wanted = sum(max(each * bits // 128, 1) for bits in held)  # narrower loads beside them read tables
+        wide = sum(bits >= width for bits in facts["loads"] + facts["stores"])
+        if wide < wanted or any(bits < width for bits in facts["stores"]):
+            yield f"accesses {width} bits at once {wide} times of {wanted}, and stores {facts['stores'][:1]}"
 
 
 @triton.jit
-def sound(x, n, BLOCK: tl.constexpr):
+def sound(x, n, BLOCK: tl.constexpr, WIDE: tl.constexpr):
     i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     tl.store(x + i, tl.load(x + i, i < n, other=0) + 1, i < n)
 
 
 @triton.jit
-def scalar(x, n, BLOCK: tl.constexpr):
+def scalar(x, n, BLOCK: tl.constexpr, WIDE: tl.constexpr):
     i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     tl.store(x + i * 3, tl.load(x + i, i < n, other=0) + 1, i < n)
 
@@ -181,8 +182,8 @@ def plant():
     i = {"n": "i32"}
     matrices = {"a": "*fp32", "b": "*fp32", "c": "*fp32", "K": "i32"}
     planted = {
-        "sound": (sound, {"x": "*fp32"} | i, {"BLOCK": 1024}, {}),
-        "scalar": (scalar, {"x": "*fp32"} | i, {"BLOCK": 1024}, {}),
+        "sound": (sound, {"x": "*fp32"} | i, {"BLOCK": 1024, "WIDE": False}, {}),
+        "scalar": (scalar, {"x": "*fp32"} | i, {"BLOCK": 1024, "WIDE": False}, {}),
         "spilling": (spilling, {"x": "*fp32", "out": "*fp32"} | i, {"BLOCK": 16384}, {"num_warps": 4}),
         "greedy": (product, matrices, {"SIZE": 128, "PRECISION": "tf32"}, {"num_stages": 6, "num_warps": 8}),
         "dotless": (product, matrices, {"SIZE": 32, "PRECISION": "ieee"}, {}),
