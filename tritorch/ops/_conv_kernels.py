@@ -136,13 +136,13 @@ def _ways(dtype, rows, columns, depth):
     """Tile sizes, and how products are summed: tensor cores for up to 32 bits of floats, plain arithmetic for the rest."""
     plain = (dtype.kind != "f" and dtype.name != "bfloat16") or dtype.itemsize > 4
     if is_real():
-        BM = 64 if plain or dtype.itemsize == 4 else 128
-        BN, BK = (16 if columns <= 16 else 32 if plain or columns <= 32 else 64), 32
+        BM, BN, BK = 64, (16 if columns <= 16 else 32 if plain or columns <= 32 else 64), 32
     else:
         BM, BN, BK = (min(max(triton.next_power_of_2(n), 16), 256) for n in (rows, columns, depth))
     if plain:  # integers are summed as float64, exact to 2**53, as on the CPU
-        return {"PRECISION": "none", "BM": BM, "BN": BN, "BK": 1}
-    return {"PRECISION": precision["float32"] if dtype.itemsize == 4 else "ieee", "BM": BM, "BN": BN, "BK": BK}
+        return {"PRECISION": "none", "BM": BM, "BN": BN, "BK": 1, "num_warps": 8}
+    how = precision["float32"] if dtype.itemsize == 4 else "ieee"
+    return {"PRECISION": how, "BM": BM, "BN": BN, "BK": BK, "num_warps": 8}  # with 4 the addresses do not fit registers
 
 
 def _images(out, x, w, window, stride, padding, dilation, groups, back):
