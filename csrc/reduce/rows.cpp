@@ -34,18 +34,21 @@ TRITORCH_INLINE double sum(std::int64_t n, Value value) {
     return total;
 }
 
+// Of 32 lanes, so that no comparison waits for the one before it.
 template <class T>
 TRITORCH_INLINE T largest(const T* x, std::int64_t n) {
-    constexpr T least = -std::numeric_limits<T>::infinity();
-    T part[lanes];
-    for (T& p : part) p = least;
+    constexpr int width = 32;
+    T part[width];
+    for (T& p : part) p = -std::numeric_limits<T>::infinity();
     std::int64_t i = 0;
-    for (; i + lanes <= n; i += lanes)
+    for (; i + width <= n; i += width)
 #pragma GCC ivdep
-        for (int lane = 0; lane < lanes; ++lane)
-            part[lane] = pointwise::select(x[i + lane] > part[lane], x[i + lane], part[lane]);
+        for (int lane = 0; lane < width; ++lane)
+            part[lane] = x[i + lane] > part[lane] ? x[i + lane] : part[lane];
     for (; i < n; ++i) part[0] = x[i] > part[0] ? x[i] : part[0];
-    for (T p : part) part[0] = p > part[0] ? p : part[0];
+    for (int half = width / 2; half; half /= 2)
+        for (int lane = 0; lane < half; ++lane)
+            part[lane] = part[lane] > part[lane + half] ? part[lane] : part[lane + half];
     return part[0];
 }
 
