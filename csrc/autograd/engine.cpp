@@ -117,14 +117,14 @@ void Engine::after_fork_in_child() noexcept {
 }
 
 std::vector<Value> Engine::run(Request request) {
-    if (orphaned_) {
+    const int depth = here.nested ? here.depth + 1 : 0;
+    auto task = Pointer<GraphTask>::adopt(new GraphTask(std::move(request), depth, here.device, here.queue));
+    if (orphaned_ && task->shared()) {  // beyond torch: what runs on this thread alone needs none of them
         throw std::runtime_error(
             "Unable to handle autograd's threading in combination with fork-based multiprocessing. "
             "The process was forked after the engine had started its device threads; use the 'spawn' start "
             "method.");
     }
-    const int depth = here.nested ? here.depth + 1 : 0;
-    auto task = Pointer<GraphTask>::adopt(new GraphTask(std::move(request), depth, here.device, here.queue));
     if (here.nested >= max_nested) {
         hand_to_pool(*task);
         task->wait();
@@ -187,9 +187,11 @@ void Engine::drive_queue(ReadyQueue& queue, GraphTask* task) {
             ready = {};
         }
     }
-    if (task && !task->failed()) {
+    if (task) {
         Lease lease;
         Running running(*task);
+        guarded(*task, [&] { task->join_streams(); });
+        if (task->failed()) return;  // other threads may still be in it
         guarded(*task, [&] { task->run_callbacks(); });
         task->drop_graph();
     }
@@ -215,6 +217,9 @@ void Engine::process(ReadyNode& ready) {
 void Engine::evaluate(GraphTask& task, Slot& slot) {
     Node& node = *slot.node;
     NodeHooks* hooks = node.hooks();
+    const Place place = task.place_of(node);
+    const OnPlace here(place);
+    task.note_used(place);
     Values gradients = task.collect(slot);
     if (slot.captured && slot.needed) task.capture(slot, gradients);  // torch too: before the tensors' hooks
     if (hooks) hooks->of_tensors(node, gradients);
@@ -243,6 +248,7 @@ void Engine::distribute(GraphTask& task, const Node& node, Values& results) {
     for (std::uint32_t i = 0; i < results.size(); ++i) {
         const Edge& edge = node.edges()[i];
         if (!edge) continue;
+        const OnPlace there(task.bring(results[i], *edge.node));
         if (Slot* ready = task.deliver(edge, std::move(results[i]))) push(task, *ready);
     }
 }
@@ -301,6 +307,7 @@ void Engine::pool_main() {
         }
         here.device = task->owner();
         here.queue = task->owner() == Node::host ? nullptr : &task->host_queue();
+        task->adopt_streams();
         drive(*task);
     }
 }

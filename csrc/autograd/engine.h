@@ -39,8 +39,8 @@ class Engine {
     // Asks the threads inside to call Runtime::breathe() after the node that they run, every time from now
     // on.
     static void always_breathe() noexcept;
-    // In a forked child, which has none of the threads. If a device worker had been started, run() raises
-    // from now on.
+    // In a forked child, which has none of the threads. If a device worker had been started, a pass that
+    // asks for one raises from now on.
     static void after_fork_in_child() noexcept;
 
   private:

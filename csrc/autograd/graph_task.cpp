@@ -45,6 +45,7 @@ GraphTask::GraphTask(Request request, int depth, int owner, ReadyQueue* owner_qu
       keep_graph_(request.keep_graph),
       selective_(!request.inputs.empty()),
       modes_(request.modes),
+      where_(std::move(request.where)),
       root_(NodePtr::adopt(new GraphRoot(std::move(request.roots), std::move(request.gradients)))) {
     const std::uint64_t oldest = oldest_of(request.inputs);
     count_dependencies(oldest);
@@ -53,6 +54,9 @@ GraphTask::GraphTask(Request request, int depth, int owner, ReadyQueue* owner_qu
     if (owner_ != Node::host) shared_ = true;
     if (!owner_queue) own_queue_ = std::make_unique<ReadyQueue>(shared_);
     host_queue_ = owner_queue ? owner_queue : own_queue_.get();
+    const int devices = shared_ && streams() ? streams()->devices() : 0;
+    for (int device = 0; device < devices; ++device)
+        callers_streams_.push_back(streams()->current_stream(device));
 }
 
 GraphTask::~GraphTask() = default;
@@ -181,8 +185,51 @@ void GraphTask::capture(const Slot& slot, const Values& gradients) {
                          [](const Capture& capture, const Node* node) { return capture.node < node; });
     for (; first != captures_.end() && first->node == slot.node; ++first) {
         captured_[first->index] = gradients[first->input].share();
+        const Value& kept = captured_[first->index];
+        const int device = shared_ && kept && streams() ? streams()->device_of(kept) : Node::host;
+        if (device != Node::host) streams()->use(kept, callers_place(device));
     }
 }
+
+// ---- streams ----------------------------------------------------------------------------------------
+
+void GraphTask::adopt_streams() const {
+    for (std::size_t device = 0; device < callers_streams_.size(); ++device)
+        streams()->set_current_stream({static_cast<int>(device), callers_streams_[device]});
+}
+
+void GraphTask::note_used(Place place) {
+    if (place.on_host() || place == callers_place(place.device)) return;
+    const EngineLock lock(mutex_);
+    if (std::find(used_.begin(), used_.end(), place) == used_.end()) used_.push_back(place);
+}
+
+Place GraphTask::bring(const Value& gradient, const Node& consumer) {
+    const int device = shared_ && gradient && streams() ? streams()->device_of(gradient) : Node::host;
+    if (device == Node::host) return {};
+    const Place made{device, streams()->current_stream(device)};
+    note_used(made);
+    Place wanted = callers_place(device);
+    if (consumer.device() == device) wanted = place_of(consumer);
+    else if (consumer.device() != Node::host) wanted.stream = nullptr;  // as a worker has it on other devices
+    if (made != wanted) {
+        streams()->order(made, wanted);
+        note_used(wanted);
+    }
+    streams()->use(gradient, wanted);
+    return wanted;
+}
+
+void GraphTask::join_streams() {
+    std::vector<Place> used;
+    {
+        const EngineLock lock(mutex_);
+        used.swap(used_);
+    }
+    for (const Place& place : used) streams()->order(place, callers_place(place.device));
+}
+
+// ---- the end ----------------------------------------------------------------------------------------
 
 void GraphTask::fail(std::exception_ptr error) noexcept {
     const EngineLock lock(mutex_);

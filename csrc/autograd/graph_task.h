@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 namespace tritorch::autograd {
@@ -26,6 +27,7 @@ struct Request {
     bool accumulate = true;    // the wanted ones are accumulators, to run; else gradients to hand back
     bool keep_graph = false;   // saved values survive
     std::uint32_t modes = 0;   // for Runtime::switch_modes
+    std::string where;         // the line of the program that asks, for reports; may be empty
 };
 
 class GraphTask {
@@ -46,6 +48,7 @@ class GraphTask {
     int depth() const noexcept { return depth_; }  // how many backward passes this one is nested in
     bool selective() const noexcept { return selective_; }
     Node& root() const noexcept { return *root_; }
+    const std::string& where() const noexcept { return where_; }
     // True if nodes run on other threads too; otherwise nothing here is locked.
     bool shared() const noexcept { return shared_; }
     bool wants(const Slot& slot) const noexcept { return !selective_ || slot.needed || slot.captured; }
@@ -84,6 +87,23 @@ class GraphTask {
     void add_callback(std::function<void()> callback);
     void run_callbacks();
 
+    // Note [Streams of a pass]
+    Place place_of(const Node& node) const noexcept {
+        return node.runs_on_callers_stream() ? callers_place(node.device()) : node.place();
+    }
+    Place callers_place(int device) const noexcept {
+        const auto index = static_cast<std::size_t>(device);
+        return {device, index < callers_streams_.size() ? callers_streams_[index] : nullptr};
+    }
+    // The thread takes the caller's streams for its own.
+    void adopt_streams() const;
+    // Something was given to a stream: the caller's will wait for it.
+    void note_used(Place place);
+    // A gradient leaves the thread's stream for `consumer`: orders the two. Gives the place where it may now
+    // be used, which is nowhere for one on the host.
+    Place bring(const Value& gradient, const Node& consumer);
+    void join_streams();  // the caller's wait for all that were used
+
     // The queue of the nodes that run on the host, and the device whose worker made a reentrant call, if one
     // did: then the host's nodes run on that worker too.
     ReadyQueue& host_queue() const noexcept { return *host_queue_; }
@@ -119,6 +139,8 @@ class GraphTask {
     bool shared_ = false;
     std::unique_ptr<ReadyQueue> own_queue_;
     ReadyQueue* host_queue_;
+    const std::string where_;
+    std::vector<void*> callers_streams_;  // by device
     NodePtr root_;  // keeps every node of the pass alive, so that all else here may hold plain pointers
 
     std::mutex mutex_;  // over what follows, in a shared task
@@ -128,6 +150,7 @@ class GraphTask {
     std::vector<Capture> captures_;  // by node
     std::vector<Value> captured_;
     std::vector<std::function<void()>> callbacks_;
+    std::vector<Place> used_;  // not the caller's own
     std::exception_ptr error_;
     std::condition_variable finished_;
     std::atomic<bool> failed_{false};

@@ -4,6 +4,7 @@
 
 #include "pointer.h"
 #include "small_vector.h"
+#include "streams.h"
 #include "value.h"
 
 #include <algorithm>
@@ -76,8 +77,20 @@ class Node {
     // The longest way from here to an end of the graph: a node leads only to nodes with a lower number.
     std::uint64_t topological() const noexcept { return topological_; }
 
-    int device() const noexcept { return device_; }
-    void set_device(int device) noexcept { device_ = device; }
+    int device() const noexcept { return place_.device; }
+    // It runs there: Note [Streams of a pass].
+    void set_place(Place place) noexcept {
+        place_ = place;
+        of_caller_ = false;
+    }
+    // It runs on that device, on the stream that the caller of the pass has there.
+    void set_device(int device) noexcept {
+        place_ = {device, nullptr};
+        of_caller_ = true;
+    }
+    // The stream is none of its own where it runs on the caller's.
+    Place place() const noexcept { return place_; }
+    bool runs_on_callers_stream() const noexcept { return of_caller_; }
 
     NodeHooks* hooks() const noexcept { return hooks_.get(); }
     void set_hooks(std::unique_ptr<NodeHooks> hooks) noexcept { hooks_ = std::move(hooks); }
@@ -96,7 +109,8 @@ class Node {
 
     std::atomic<std::uint32_t> references_{1};
     std::uint32_t inputs_;
-    int device_ = host;
+    bool of_caller_ = false;
+    Place place_;
     std::uint64_t sequence_;
     std::uint64_t topological_ = 0;
     SmallVector<Edge, 2> edges_;

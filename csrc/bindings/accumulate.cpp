@@ -1,4 +1,5 @@
 // AccumulateGrad: where gradients come to rest.
+#include "device.h"
 #include "node.h"
 
 #include <chrono>
@@ -9,6 +10,7 @@ namespace tritorch {
 AccumulateGrad::AccumulateGrad(TensorObject* leaf)
     : PyNode(runs_first, 1), leaf_(leaf), metadata_(leaf->array) {
     Py_INCREF(as_object(leaf_));
+    stand_by_leaf(leaf->array);
 }
 
 AccumulateGrad::~AccumulateGrad() {
@@ -70,6 +72,7 @@ void AccumulateGrad::accumulate(autograd::Value gradient) {
         return;
     }
     const Ref sum = meta.grad;
+    use_here(as_tensor(sum.get())->array);
     if (!modes().grad) {
         add_in_place(as_tensor(sum.get()), tensor);
         return;

@@ -23,6 +23,7 @@ class CopySlices final : public PyNode {
           replay_(std::move(replay)),
           write_(std::move(write)),
           own_edges_(std::move(own_edges)) {
+        stand_by(base->array);
         if (PyArrayObject* array = host_array(base)) {
             strides_.assign(PyArray_STRIDES(array), PyArray_STRIDES(array) + PyArray_NDIM(array));
         }

@@ -69,8 +69,14 @@ PyObject* guarded_none(Body body) noexcept {
 
 // ---- arrays ----------------------------------------------------------------------------------------------
 
-// The memory under a device array (borrowed), or null with an error set.
+// The memory under a device array (borrowed), or null.
+MemoryObject* memory_under(PyObject* array) noexcept;
+// The same, or null with an error set.
 MemoryObject* memory_of(PyObject* array) noexcept;
+// The array's memory is used on `stream` too, where it was allocated on another: see record_stream().
+void use_on(PyObject* array, CUstream stream);
+// The same for the stream that the thread has on the array's device. Nothing for an array on the host.
+void use_here(PyObject* array);
 // An array over fresh memory on the thread's current stream of `device`; `strides` in bytes or null. Steals
 // `descr`. A new reference, or null with an error set.
 PyObject* new_device_array(PyArray_Descr* descr, int ndim, const npy_intp* dims, const npy_intp* strides,

@@ -16,12 +16,6 @@ std::vector<PyObject*> devices;  // tritorch.device("cuda", i): owned, for the l
 // What stands for the address of no bytes: NumPy would allocate memory of its own for null.
 char* const nowhere = reinterpret_cast<char*>(512);
 
-// The memory at the root of an array's bases, or null.
-MemoryObject* memory_under(PyObject* at) noexcept {
-    while (at && PyArray_Check(at)) at = PyArray_BASE(as_array(at));
-    return at && Py_TYPE(at) == memory_type() ? reinterpret_cast<MemoryObject*>(at) : nullptr;
-}
-
 PyObject* set_cuda_devices(PyObject*, PyObject* list) {
     const Ref items = Ref::steal(PySequence_Fast(list, "set_cuda_devices(list of devices)"));
     if (!items) return nullptr;
@@ -270,6 +264,22 @@ int init(PyObject* module) { return PyModule_AddFunctions(module, functions); }
 const Subject subject(init);
 
 }  // namespace
+
+MemoryObject* memory_under(PyObject* at) noexcept {
+    while (at && PyArray_Check(at)) at = PyArray_BASE(as_array(at));
+    return at && Py_TYPE(at) == memory_type() ? reinterpret_cast<MemoryObject*>(at) : nullptr;
+}
+
+void use_on(PyObject* array, CUstream stream) {
+    const MemoryObject* memory = memory_under(array);
+    if (memory && memory->stream != stream && memory->block.pointer)
+        memory_source().record_stream(memory->block, memory->device, stream);
+}
+
+void use_here(PyObject* array) {
+    if (!is_device_array(array)) return;
+    if (const MemoryObject* memory = memory_under(array)) use_on(array, device::current_stream(memory->device));
+}
 
 MemoryObject* memory_of(PyObject* array) noexcept {
     if (MemoryObject* memory = memory_under(array)) return memory;

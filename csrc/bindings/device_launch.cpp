@@ -3,7 +3,7 @@
 #include "../allocator/allocator.h"
 #include "../device/sim/sim.h"
 #include "device.h"
-#include "tensor.h"
+#include "node.h"
 
 #include <exception>
 #include <new>
@@ -47,7 +47,11 @@ std::string place() {
     const Ref line = source_line();
     const char* text = line ? PyUnicode_AsUTF8(line.get()) : nullptr;
     if (line && !text) PyErr_Clear();
-    return text ? text : "";
+    const autograd::GraphTask* task = autograd::Engine::current();
+    std::string found = text ? text : task ? task->where() : "";
+    if (const PyNode* node = running_node(); node && task && !found.empty())
+        found += ", backward of " + short_name(*node);
+    return found;
 }
 
 PyObject* register_kernel(PyObject*, PyObject* args) {
@@ -185,6 +189,18 @@ PyObject* fail_nth(PyObject*, PyObject* args) {
     Py_RETURN_NONE;
 }
 
+PyObject* faults(PyObject*, PyObject*) {
+    return guarded([]() -> PyObject* {
+        Ref dict = Ref::steal(PyDict_New());
+        for (const auto& [kind, left] : sim::faults()) {
+            const Ref number = Ref::steal(PyLong_FromUnsignedLongLong(left));
+            if (!dict || !number || PyDict_SetItemString(dict.get(), kind.c_str(), number.get()) < 0)
+                return nullptr;
+        }
+        return dict.release();
+    });
+}
+
 PyObject* report(PyObject*, PyObject*) {
     return guarded([]() -> PyObject* {
         Ref list = Ref::steal(PyList_New(0));
@@ -280,7 +296,10 @@ PyMethodDef functions[] = {
     {"sim_card", set_card, METH_O, "sim_card(nbytes)\n\nThe size of every card from now on."},
     {"sim_fail", fail_nth, METH_VARARGS,
      "sim_fail(kind, n)\n\nThe n-th call from now on fails: 'malloc', 'free', 'copy', 'launch', 'event', "
-     "'stream', 'module', 'host', 'graph', or 'kernel' (when it runs). n = 0: none."},
+     "'stream', 'module', 'host', 'graph', or 'kernel' (when it runs); a 'wait' for an event is forgotten. "
+     "n = 0: none."},
+    {"sim_faults", faults, METH_NOARGS,
+     "sim_faults() -> {kind: n}\n\nWhat sim_fail() asked for and has not happened yet."},
     {"sim_report", report, METH_NOARGS,
      "sim_report() -> [(kind, text)]\n\nWhat was found since the last call."},
     {"sim_check", method(check_access), METH_FASTCALL,

@@ -3,6 +3,7 @@
 
 #include "../autograd/graveyard.h"
 #include "../autograd/lock.h"
+#include "device.h"
 #include "gradients.h"
 #include "node.h"
 
@@ -149,6 +150,11 @@ autograd::Request make_request(const Arguments& arguments) {
     autograd::Request request;
     request.keep_graph = arguments.keep_graph;
     request.accumulate = arguments.accumulate;
+    if (device::initialized() && device::kind() == device::Kind::simulated) {
+        const Ref line = source_line();  // for its reports: a worker has no frame of the program
+        const char* text = line ? PyUnicode_AsUTF8(line.get()) : nullptr;
+        request.where = text ? text : "";
+    }
     request.modes = static_cast<std::uint32_t>(arguments.create_graph != 0) | modes().inference << 1;
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(arguments.roots); ++i) {
         autograd::Edge edge = edge_of(PyTuple_GET_ITEM(arguments.roots, i));

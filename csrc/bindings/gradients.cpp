@@ -1,6 +1,7 @@
 #include "gradients.h"
 
 #include "context.h"
+#include "device.h"
 
 #include <algorithm>
 #include <sstream>
@@ -221,6 +222,13 @@ void add_gradient(autograd::Value& into, autograd::Value more) {
     TensorObject *a = tensor_in(into), *b = tensor_in(more);
     PyArrayObject *left = host_array(a), *right = host_array(b);
     const bool recorded = is_recorded(a) || is_recorded(b);
+    const bool on_device = is_device_array(a->array) && is_device_array(b->array);
+    if (on_device && !(modes().grad && recorded) && !is_recorded(a) && Py_REFCNT(a) == 1 &&
+        is_sole_owner(a) && same_shape(as_array(a->array), as_array(b->array)) &&
+        same_dtype(PyArray_DESCR(as_array(a->array)), PyArray_DESCR(as_array(b->array)))) {
+        call(TRITORCH_OPERATOR(add_), as_object(a), as_object(b));
+        return;
+    }
     if (!left || !right || (modes().grad && recorded) || !same_shape(left, right) ||
         !same_dtype(PyArray_DESCR(left), PyArray_DESCR(right))) {
         into = into_value(call(TRITORCH_OPERATOR(add), as_object(a), as_object(b)));
@@ -248,7 +256,8 @@ void add_in_place(TensorObject* target, TensorObject* gradient) {
 bool is_sole_owner(const TensorObject* tensor) noexcept {
     if (!PyArray_Check(tensor->array) || !PyArray_ISWRITEABLE(as_array(tensor->array))) return false;
     for (PyObject* array = tensor->array; array; array = PyArray_BASE(as_array(array))) {
-        if (Py_REFCNT(array) != 1 || !PyArray_Check(array)) return false;
+        if (Py_REFCNT(array) != 1) return false;
+        if (!PyArray_Check(array)) return Py_TYPE(array) == memory_type();
         if (!PyArray_BASE(as_array(array))) return PyArray_CHKFLAGS(as_array(array), NPY_ARRAY_OWNDATA);
     }
     return false;
@@ -280,8 +289,8 @@ bool is_dense(PyArrayObject* array) {
 }  // namespace
 
 bool has_layout_of(TensorObject* gradient, TensorObject* like) noexcept {
-    PyArrayObject *a = host_array(gradient), *b = host_array(like);
-    if (!a || !b) return true;
+    if (!PyArray_Check(gradient->array) || !PyArray_Check(like->array)) return true;
+    PyArrayObject *a = as_array(gradient->array), *b = as_array(like->array);
     if (PyArray_CHKFLAGS(b, NPY_ARRAY_C_CONTIGUOUS) || !is_dense(b))
         return PyArray_CHKFLAGS(a, NPY_ARRAY_C_CONTIGUOUS);
     for (int i = 0; i < PyArray_NDIM(a); ++i) {

@@ -1,6 +1,8 @@
 // Node and OpBackward as Python sees them.
 #include "node.h"
 
+#include "device.h"
+
 #include <structmember.h>
 
 #include <cstddef>
@@ -263,6 +265,17 @@ const Subject subject(init);
 // ------------------------------------------------------------------------------------------------
 
 PyNode::~PyNode() = default;
+
+void PyNode::stand_by(PyObject* array) noexcept {
+    if (device() != host || !is_device_array(array)) return;
+    if (const MemoryObject* memory = memory_under(array))
+        set_place({memory->device, device::current_stream(memory->device)});
+}
+
+void PyNode::stand_by_leaf(PyObject* array) noexcept {
+    if (!is_device_array(array)) return;
+    if (const MemoryObject* memory = memory_under(array)) set_device(memory->device);
+}
 
 std::string PyNode::name() const {
     const Ref name = class_name();

@@ -44,6 +44,12 @@ class PyNode : public autograd::Node {
     std::string name() const override;
     void on_error() noexcept override;  // anomaly.cpp
 
+    // Its forward made this array now: where that is on a device, the node runs there, on the thread's
+    // stream.
+    void stand_by(PyObject* array) noexcept;
+    // It adds to what is the leaf's: on the stream of the caller of the pass.
+    void stand_by_leaf(PyObject* array) noexcept;
+
     PyObject* face = nullptr;  // borrowed
     std::unique_ptr<NodeExtras> extras;
 
@@ -81,7 +87,10 @@ class OpNode final : public PyNode {
     int traverse(visitproc visit, void* arg) const override;
     void clear_references() override { saved.release(); }
 
-    void set_output(std::uint32_t index, PyObject* array) { outputs_[index] = Metadata(array); }
+    void set_output(std::uint32_t index, PyObject* array) {
+        outputs_[index] = Metadata(array);
+        if (is_device_array(array)) stand_by(array);
+    }
     // One edge for each tensor, number or None in `inputs`; a list has one for each of its items. Where the
     // operator has written `written`, the edges lead to what was there before. Throws CarriedError.
     void connect(PyObject* inputs, TensorObject* written);

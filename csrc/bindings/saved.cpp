@@ -1,6 +1,7 @@
 // Saving and giving back one tensor: see Note [Saved tensors]. Tuples of them are in saved_tuple.cpp.
 #include "saved.h"
 
+#include "device.h"
 #include "node.h"
 #include "numpy.h"
 #include "saved_hooks.h"
@@ -113,6 +114,8 @@ PyObject* SavedVariable::unpack(autograd::Node* saved_for) {
     }
     const uint32_t now = original_ ? version_value(as_tensor(held_)) : version_->value;
     if (now != saved_version_) return modified(now, saved_for);
+    PyObject* array = original_ ? as_tensor(held_)->array : held_;
+    if (is_device_array(array)) use_here(array);  // the node lets go of it, maybe, before its stream is done
     if (original_) return Py_NewRef(held_);
     Ref tensor = Ref::steal(bare_tensor());
     if (!tensor || !requires_grad_ || !saved_for) return tensor.release();

@@ -18,6 +18,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace tritorch::device::sim {
@@ -52,8 +53,11 @@ void set_seed(std::uint64_t seed);
 void set_card_size(std::size_t bytes);
 std::size_t card_size();
 // The n-th call from now on (1: the next) of one kind fails: "malloc", "free", "copy", "launch", "event",
-// "stream", "module", "host", "graph"; "kernel" fails when it runs, after its launch succeeded. 0: none.
+// "stream", "module", "host", "graph"; "kernel" fails when it runs, after its launch succeeded; a "wait" for
+// an event is forgotten, without a word. 0: none.
 void fail_nth(const std::string& kind, std::uint64_t n);
+// What has not failed yet: the kinds, and how many calls are left until then.
+std::vector<std::pair<std::string, std::uint64_t>> faults();
 
 struct Finding {
     std::string kind;  // "bounds", "uninitialized", "race", "guard", "launch"

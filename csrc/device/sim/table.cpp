@@ -300,6 +300,12 @@ void fail_nth(const std::string& kind, std::uint64_t n) {
     else all.faults.erase(kind);
 }
 
+std::vector<std::pair<std::string, std::uint64_t>> faults() {
+    World& all = world();
+    const Lock lock(all.lock);
+    return {all.faults.begin(), all.faults.end()};
+}
+
 std::vector<Finding> take_findings() {
     World& all = world();
     const Lock lock(all.lock);
