@@ -278,7 +278,8 @@ void use_on(PyObject* array, CUstream stream) {
 
 void use_here(PyObject* array) {
     if (!is_device_array(array)) return;
-    if (const MemoryObject* memory = memory_under(array)) use_on(array, device::current_stream(memory->device));
+    if (const MemoryObject* memory = memory_under(array))
+        use_on(array, device::current_stream(memory->device));
 }
 
 MemoryObject* memory_of(PyObject* array) noexcept {
