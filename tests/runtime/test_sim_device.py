@@ -112,7 +112,6 @@ def taken() -> int:
 
 
 def test_memory_is_given_back_when_its_owner_dies():
-    _C.memory_empty_cache()  # of what other tests left
     before = _C.mem_get_info(0)
     a = empty((1000,))
     memory = _C.memory_of(a)
