@@ -1,4 +1,4 @@
-"""Softmax on a GPU: a program takes a tile of whole rows, or walks along rows that do not fit.
+"""Softmax on a GPU: a program takes a tile of whole rows and reads it once, or walks twice along rows that do not fit.
 
 A row lies along any dim of a contiguous array: its elements are ``inner`` apart, and rows are numbered through the dims
 outside and inside of it.
@@ -23,7 +23,36 @@ def _place(rows, row_count, length, inner, column):
 
 
 @triton.jit
-def softmax_forward(out, x, row_count, length, inner, LOG: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr):
+def _larger(a, b):
+    return tl.maximum(a, b, propagate_nan=tl.PropagateNan.ALL)
+
+
+@triton.jit
+def whole_forward(out, x, row_count, length, inner, LOG: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr):
+    rows = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
+    place, live = _place(rows, row_count, length, inner, tl.arange(0, COLS))
+    value = tl.load(x + place, live, other=float("-inf"))
+    value = value if x.dtype.element_ty == tl.float64 else value.to(tl.float32)
+    value -= tl.reduce(value, 1, _larger, keep_dims=True)
+    total = tl.sum(tl.exp(value), 1, keep_dims=True)
+    result = value - tl.log(total) if LOG else tl.exp(value) / total
+    tl.store(out + place, result.to(out.dtype.element_ty), live)
+
+
+@triton.jit
+def whole_backward(out, grad, y, row_count, length, inner, LOG: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr):
+    rows = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
+    place, live = _place(rows, row_count, length, inner, tl.arange(0, COLS))
+    kind: tl.constexpr = tl.float64 if y.dtype.element_ty == tl.float64 else tl.float32
+    g = tl.load(grad + place, live, other=0).to(kind)
+    soft = tl.load(y + place, live, other=0).to(kind)
+    total = tl.sum(g if LOG else g * soft, 1, keep_dims=True)
+    result = g - tl.exp(soft) * total if LOG else soft * (g - total)
+    tl.store(out + place, result.to(out.dtype.element_ty), live)
+
+
+@triton.jit
+def walk_forward(out, x, row_count, length, inner, LOG: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr):
     rows = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
     top = tl.full([ROWS, 1], float("-inf"), tl.float32)
     total = tl.zeros([ROWS, 1], tl.float32)
@@ -45,7 +74,7 @@ def softmax_forward(out, x, row_count, length, inner, LOG: tl.constexpr, ROWS: t
 
 
 @triton.jit
-def softmax_backward(out, grad, y, row_count, length, inner, LOG: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr):
+def walk_backward(out, grad, y, row_count, length, inner, LOG: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr):
     rows = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
     total = tl.zeros([ROWS, 1], tl.float64 if y.dtype.element_ty == tl.float64 else tl.float32)
     for first in range(0, length, COLS):
@@ -62,7 +91,7 @@ def softmax_backward(out, grad, y, row_count, length, inner, LOG: tl.constexpr, 
         tl.store(out + place, result.to(out.dtype.element_ty), live)
 
 
-def _run(kernel, out, arrays, dim, log):
+def _run(kernels, out, arrays, dim, log):
     shape = out.shape
     length, inner = (shape[dim], math.prod(shape[dim + 1 :])) if out.ndim else (1, 1)
     count = out.size // max(length, 1)
@@ -71,18 +100,19 @@ def _run(kernel, out, arrays, dim, log):
     columns = min(max(triton.next_power_of_2(length), 1), 8192 if is_real() else 1 << 16)
     room = 4096 if is_real() else 1 << 16
     rows = max(1, min(triton.next_power_of_2(count), room // columns))
-    launch(kernel, (triton.cdiv(count, rows),), out, *arrays, count, length, inner, LOG=log,
+    whole, walk = kernels
+    launch(whole if columns >= length else walk, (triton.cdiv(count, rows),), out, *arrays, count, length, inner, LOG=log,
            ROWS=rows, COLS=columns, num_warps=8 if columns >= 4096 else 4)  # fmt: skip
     return out
 
 
 def forward(input, dim, dtype, log):
     """softmax, or its logarithm, of an array on a device along a dim."""
-    return _run(
-        softmax_forward, empty(input.shape, input.dtype if dtype is None else dtype.np), [packed(input)], dim, log
-    )
+    out = empty(input.shape, input.dtype if dtype is None else dtype.np)
+    return _run((whole_forward, walk_forward), out, [packed(input)], dim, log)
 
 
 def backward(grad, out, dim, log):
     """The gradient of softmax, or of its logarithm, from its result."""
-    return _run(softmax_backward, empty(out.shape, out.dtype), [packed(grad), packed(out)], dim, log)
+    arrays = [packed(grad), packed(out)]
+    return _run((whole_backward, walk_backward), empty(out.shape, out.dtype), arrays, dim, log)

@@ -12,6 +12,7 @@ Triton's internals; ``tests/runtime/test_triton_contract.py`` says which.
 
 import contextlib
 import inspect
+import itertools
 import threading
 import types
 from typing import Any
@@ -23,8 +24,9 @@ import triton.language as tl
 from triton.runtime import interpreter, jit
 
 from .. import _C
+from .interpret_offsets import OffsetBuilder, lost
 
-__all__ = ["InterpretedFunction", "LaunchError", "Memory", "launch", "memory", "unpatched"]
+__all__ = ["InterpretedFunction", "LaunchError", "Memory", "every_program", "launch", "memory", "unpatched"]
 
 POISON = {"f": np.nan, "i": -0x5A5A5A5B, "u": 0xA5, "b": True}  # what a lane holds that nothing loaded
 
@@ -33,21 +35,42 @@ class LaunchError(RuntimeError):
     """A kernel failed on the simulated device: which program of which kernel, and why."""
 
 
+SECTOR = 32  # bytes that a GPU moves at once at the least
+
+
 class Memory:
     """The simulated device's memory: the bytes behind a device address lie a fixed distance above it in this process,
-    and every use is checked there."""
+    and every use is checked there.
 
-    def readable(self, addresses, mask, itemsize):
-        """The host's addresses for a read of ``itemsize`` bytes at each of ``addresses`` where ``mask`` holds.
+    While :attr:`counted` is a list, the bytes that each load and store moves are appended to it: whole sectors of 32,
+    each once for all lanes of one instruction.
+    """
+
+    def __init__(self):
+        self.counted: list[int] | None = None
+
+    def readable(self, pointers, mask, itemsize):
+        """The host's addresses for a read of ``itemsize`` bytes at each of ``pointers`` where ``mask`` holds.
 
         Raises:
-            IndexError: for a lane that is in no live block.
+            IndexError: for a lane that is in no live block, or whose offset ran over 32 bits.
         """
-        return _C.sim_check(addresses, itemsize, mask, False)
+        return self._checked(pointers, mask, itemsize, False)
 
-    def writable(self, addresses, mask, itemsize):
+    def writable(self, pointers, mask, itemsize):
         """The same for a write."""
-        return _C.sim_check(addresses, itemsize, mask, True)
+        return self._checked(pointers, mask, itemsize, True)
+
+    def _checked(self, pointers, mask, itemsize, write):
+        over = lost(pointers)
+        if over is not None and (over & mask).any():
+            lane = int(np.argmax((over & mask).reshape(-1)))
+            raise IndexError(f"the offset of lane {lane} needs more than the 32 bits that it is computed in")
+        if self.counted is not None:
+            first = pointers.data[mask] // SECTOR
+            touched = np.union1d(first, (pointers.data[mask] + (itemsize - 1)) // SECTOR)
+            self.counted.append(SECTOR * touched.size)
+        return _C.sim_check(pointers.data, itemsize, mask, write)
 
 
 memory = Memory()
@@ -66,28 +89,25 @@ def _at(pointers, addresses):
     return interpreter.TensorHandle(addresses, pointers.dtype)
 
 
-class Builder(interpreter.InterpreterBuilder):
-    """Triton's own, with memory that is checked."""
+class Builder(OffsetBuilder):
+    """Triton's own, with memory and offsets that are checked."""
 
     def create_masked_load(self, ptrs, mask, other, *rest):
         if other is None:
             other = self._poison(ptrs)
-        found = memory.readable(ptrs.data, mask.data, _itemsize(ptrs))
+        found = memory.readable(ptrs, mask.data, _itemsize(ptrs))
         return super().create_masked_load(_at(ptrs, found), mask, other, *rest)
 
     def create_masked_store(self, ptrs, value, mask, *rest):
-        found = memory.writable(ptrs.data, mask.data, _itemsize(ptrs))
+        found = memory.writable(ptrs, mask.data, _itemsize(ptrs))
         return super().create_masked_store(_at(ptrs, found), value, mask, *rest)
 
-    def create_splat(self, ret_ty, arg):  # the handle of a comparison bears the type of what was compared
-        return interpreter.TensorHandle(np.full(ret_ty.shape, arg.data.flat[0], arg.data.dtype), ret_ty.scalar)
-
     def create_atomic_rmw(self, rmw, ptr, val, mask, *rest):
-        found = memory.writable(ptr.data, mask.data, _itemsize(ptr))
+        found = memory.writable(ptr, mask.data, _itemsize(ptr))
         return super().create_atomic_rmw(rmw, _at(ptr, found), val, mask, *rest)
 
     def create_atomic_cas(self, ptr, cmp, val, *rest):
-        found = memory.writable(ptr.data, np.ones(ptr.data.shape, bool), _itemsize(ptr))
+        found = memory.writable(ptr, np.ones(ptr.data.shape, bool), _itemsize(ptr))
         return super().create_atomic_cas(_at(ptr, found), cmp, val, *rest)
 
     def cast_impl(self, src, dst_type):
@@ -237,8 +257,16 @@ def _converted(kind, value):
     return tl.core.tensor(interpreter.TensorHandle(data, ty), ty)
 
 
+def every_program(sizes):
+    """The programs of a grid, in turn."""
+    return itertools.product(*map(range, sizes))
+
+
+programs = every_program  # tests of very large tensors run those at the borders alone
+
+
 def launch(kernel, grid, arguments, constants):
-    """Runs ``kernel`` for every program of ``grid``.
+    """Runs ``kernel`` for every program of ``grid`` (those that ``programs`` names).
 
     Args:
         kernel: the :class:`InterpretedFunction`.
@@ -259,14 +287,12 @@ def launch(kernel, grid, arguments, constants):
         sizes = (*grid, 1, 1)[:3]
         builder = interpreter.interpreter_builder
         builder.set_grid_dim(*sizes)
-        for x in range(sizes[0]):
-            for y in range(sizes[1]):
-                for z in range(sizes[2]):
-                    builder.set_grid_idx(x, y, z)
-                    try:
-                        fn(**bound)
-                    except Exception as e:
-                        raise LaunchError(f"kernel {kernel.__name__}, program ({x}, {y}, {z}): {e}") from e
+        for program in programs(sizes):
+            builder.set_grid_idx(*program)
+            try:
+                fn(**bound)
+            except Exception as e:
+                raise LaunchError(f"kernel {kernel.__name__}, program {program}: {e}") from e
 
 
 assert triton.__version__  # what the contract test names

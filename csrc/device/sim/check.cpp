@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t granule_bytes = 512, most_notes = std::size_t(1) << 20, most_findings = 1000;
 constexpr unsigned char fresh = 0xFF, guard = 0xC5;
+constexpr std::size_t large = std::size_t(1) << 28;  // bytes of a block that is not filled when it is born
 constexpr std::uint64_t seq_bits = 48, seq_mask = (std::uint64_t(1) << seq_bits) - 1;
 
 std::uint64_t pack(int slot, std::uint64_t seq) { return std::uint64_t(slot) << seq_bits | seq; }
@@ -221,9 +222,16 @@ void block_born(CUdeviceptr start, std::size_t bytes, CUstream handle) {
     Stream* stream = find_stream(all, handle);
     if (!stream || !bytes) return;
     task->body = [&all, start, bytes](const Task& self) {
-        watch_write(all, self, start, bytes);
-        std::memset(watch().written(start), 0, bytes);
-        std::memset(behind(all, start), fresh, bytes);
+        if (bytes < large) {
+            watch_write(all, self, start, bytes);
+            std::memset(watch().written(start), 0, bytes);
+            std::memset(behind(all, start), fresh, bytes);
+        } else {  // no page of it is used before the program does
+            const Lock inside(all.lock);
+            watch().use(all, self, start, bytes, true);
+            clear(watch().written(start), bytes);
+            clear(behind(all, start), bytes);
+        }
         std::memset(behind(all, start + bytes), guard, up(bytes) - bytes);
         return SUCCESS;
     };
