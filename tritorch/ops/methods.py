@@ -120,6 +120,11 @@ def _refuse_grad(name, input):
         raise RuntimeError(f"Can't call {name}() on Variable that requires grad. Use var.detach().{name}() instead.")
 
 
+def _refuse_device(name, *tensors):
+    if any(not x.is_cpu for x in tensors):
+        raise TypeError(f"{name} is only implemented on CPU tensors")
+
+
 class apply_(Op, function=False, has_out=False):
     """Replaces each element by what ``callable`` gives for it. Slow: a Python call an element.
 
@@ -131,6 +136,7 @@ class apply_(Op, function=False, has_out=False):
 
     def eager(input, callable: object):
         _refuse_grad("apply_", input)
+        _refuse_device("apply_", input)
         return _fill_with(input, [callable(x) for x in input._array.reshape(-1).tolist()])
 
     def samples(make):
@@ -148,6 +154,7 @@ class map_(Op, function=False, has_out=False):
 
     def eager(input, tensor, callable: object):
         _refuse_grad("map_", input)
+        _refuse_device("map_", input, tensor)
         pairs = zip(_elements(input, input), _elements(tensor, input), strict=True)
         return _fill_with(input, [callable(*pair) for pair in pairs])
 
@@ -160,6 +167,7 @@ class map2_(Op, function=False, has_out=False):
 
     def eager(input, x: object, y: object, callable: object):
         _refuse_grad("map2_", input)
+        _refuse_device("map2_", input, x, y)
         triples = zip(_elements(input, input), _elements(x, input), _elements(y, input), strict=True)
         return _fill_with(input, [callable(*triple) for triple in triples])
 

@@ -47,6 +47,14 @@ class DeviceArray(np.ndarray):
     def __setitem__(self, index, value):
         raise TypeError("expected an array in host memory, got one on a device")
 
+    def __iter__(self):
+        """The windows along the first dim; NumPy's own iterator would read numbers."""
+        return (self[i] for i in range(len(self)))
+
+    @property
+    def flat(self):
+        raise TypeError("flat: expected an array in host memory, got one on a device")
+
     def __repr__(self):
         return f"DeviceArray(shape={self.shape}, dtype={self.dtype}, address={self.__array_interface__['data'][0]:#x})"
 
