@@ -13,8 +13,9 @@
 // Note [Births and deaths]
 // The allocator's blocks are born and die on the host, but the bytes change in the order of the stream: a
 // block's birth is a task on its stream that marks the bytes as never written, fills them with 0xFF (NaN, -1;
-// only marks them, where they are 256 MiB and more) and arms guard bytes between its end and the next multiple of 512; its death is one that looks at the
-// guard. A task may touch a block if it was enqueued between the two.
+// only marks them, where they are 256 MiB and more) and arms guard bytes between its end and the next
+// multiple of 512; its death is one that looks at the guard. A task may touch a block if it was enqueued
+// between the two.
 #pragma once
 
 #include "world.h"
