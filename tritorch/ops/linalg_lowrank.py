@@ -23,9 +23,13 @@ def _low_rank(A, q, niter, M):
         A = A - M.broadcast_to(A.shape)
     if wide:  # the smaller side is the one to project
         A = adjoint(A)
-    Q = _basis(A, q, niter)
-    U, S, Vh = ops.linalg_svd(adjoint(Q) @ A, full_matrices=False)
-    U, V = Q @ U, adjoint(Vh)
+    if q == A.shape[-1]:  # a basis of all there is: nothing to project, and gradients that no draw can spoil
+        U, S, Vh = ops.linalg_svd(A, full_matrices=False)
+    else:
+        Q = _basis(A, q, niter)
+        U, S, Vh = ops.linalg_svd(adjoint(Q) @ A, full_matrices=False)
+        U = Q @ U
+    V = adjoint(Vh)
     return (V, S, U) if wide else (U, S, V)
 
 
