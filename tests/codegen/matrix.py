@@ -70,7 +70,9 @@ def run_samples(dtype):
         return x.cuda().requires_grad_(x.dtype.is_floating_point)
 
     for name, op in REGISTRY.items():
-        if not is_public(op) or op.device_loop() is None:
+        only_inplace = op.inplace and not op.function and not op.operator and op.method is False
+        loop = op.__dict__.get("cuda_") if only_inplace else op.device_loop()
+        if not is_public(op) or loop is None:
             continue
         current = name
         try:
@@ -80,7 +82,11 @@ def run_samples(dtype):
         for sample in samples:
             with contextlib.suppress(*refused):  # an operator, or one of its dtypes, that has no kernel
                 args, kwargs = mapped(moved, tuple(sample.args)), mapped(moved, sample.kwargs)
-                out = op.call(*args, **kwargs)
+                if any(a.name == "device" for a in op.public_args()):
+                    kwargs["device"] = "cuda"
+                if only_inplace:
+                    args = [args[0].detach(), *args[1:]]
+                out = (op.call_ if only_inplace else op.call)(*args, **kwargs)
                 for x in out if isinstance(out, (tuple, list)) else (out,):
                     if isinstance(x, torch.Tensor) and x.requires_grad and x.numel():
                         x.backward(torch.empty(x.shape, dtype=x.dtype, device="cuda"), retain_graph=True)

@@ -1,6 +1,7 @@
 """GPUs: devices, streams, events, memory. With ``TRITORCH_SIM=1`` a simulated one takes their place."""
 
 from ..errors import OutOfMemoryError
+from ..runtime.generator import default_generators as generators_of_gpus
 from . import amp, memory
 from .devices import (
     current_device,
@@ -39,7 +40,21 @@ from .memory import (
     reset_peak_memory_stats,
     set_per_process_memory_fraction,
 )
-from .random import manual_seed, manual_seed_all
+from .random import (
+    get_rng_state,
+    get_rng_state_all,
+    initial_seed,
+    manual_seed,
+    manual_seed_all,
+    seed,
+    seed_all,
+    set_rng_state,
+    set_rng_state_all,
+)
 from .streams import Event, Stream, StreamContext, current_stream, default_stream, set_stream, stream
 
-default_generators = ()
+
+def __getattr__(name):
+    if name == "default_generators":  # made when first asked for: that looks for GPUs
+        return generators_of_gpus()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

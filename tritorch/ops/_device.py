@@ -21,11 +21,14 @@ class _Loops(dict):
             name = loop.__name__.strip("_")
             raise NotImplementedError(f"{name}: expected tensors on cpu, got cuda: the step has no kernel for cuda")
         op, inplace = _owners[loop]
-        made = op.device_loop()
-        if made is None:
-            made = _refuse(op)
-        elif inplace:
-            made = op.__dict__["cuda_"].__func__ if "cuda_" in op.__dict__ else _written_back(made)
+        if inplace and "cuda_" in op.__dict__:
+            made = op.__dict__["cuda_"].__func__
+        else:
+            made = op.device_loop()
+            if made is None:
+                made = _refuse(op)
+            elif inplace:
+                made = _written_back(made)
         self[loop] = made
         return made
 

@@ -14,7 +14,7 @@ def _check(p):
 
 
 def _noise(input, shape, p):
-    like = input if shape == input.shape else ops.empty(*shape, dtype=input.dtype)
+    like = input if shape == input.shape else input.new_empty(shape)
     return ops.dropout_mask(like.detach(), 1.0 - p)
 
 

@@ -11,8 +11,8 @@ import threading
 import numpy as np
 
 from .. import _C
+from . import gpu
 from .blocks import LARGE, get_num_threads
-from .device import cpu
 from .device import device as Device
 
 DEFAULT_SEED = 67280421310721  # torch's own
@@ -22,6 +22,12 @@ _TAG = int.from_bytes(b"philox10", "little")
 
 class Generator:
     """A stream of random numbers: ``Generator().manual_seed(0)`` handed to an operator as ``generator=``.
+
+    Args:
+        device: where the operators that draw from it run, "cpu" or "cuda". A seed gives the same numbers on both.
+
+    Raises:
+        RuntimeError: if the device is not there.
 
     Example:
         >>> import tritorch
@@ -33,9 +39,7 @@ class Generator:
     __slots__ = ("_lock", "_offset", "_seed", "device")
 
     def __init__(self, device="cpu"):
-        self.device = Device(device)
-        if self.device is not cpu:
-            raise RuntimeError(f"Generator: expected device cpu, got {self.device}: this version runs on the CPU alone")
+        self.device = gpu.available(Device(device), "Generator")
         self._seed, self._offset, self._lock = DEFAULT_SEED, 0, threading.Lock()
 
     def manual_seed(self, seed):
@@ -91,6 +95,8 @@ class Generator:
         """Goes on from a state that :meth:`get_state` gave."""
         if not isinstance(new_state, _C.TensorBase):
             raise TypeError(f"expected a tritorch.ByteTensor, but got {type(new_state).__name__}")
+        if new_state.is_cuda:
+            raise TypeError("RNG state must be a tritorch.ByteTensor in host memory")
         self.set_state_bytes(new_state._array)
 
     def get_offset(self):
@@ -103,12 +109,10 @@ class Generator:
 
     def clone_state(self):
         """A new generator that goes on from here on its own."""
-        made = Generator()
-        made.set_state_bytes(self.state_bytes())
-        return made
+        return _restore(self.state_bytes(), str(self.device))
 
     def __reduce__(self):
-        return _restore, (self.state_bytes(),)
+        return _restore, (self.state_bytes(), str(self.device))
 
     def __repr__(self):
         return f"<tritorch.Generator device={self.device} seed={self._seed} offset={self._offset}>"
@@ -120,20 +124,72 @@ class Generator:
             self._offset += filler(array, self._seed, self._offset, *args, threads)
         return array
 
+    def take(self, blocks):
+        """(seed, offset) of the next ``blocks`` blocks, which are used up by that."""
+        with self._lock:
+            offset = self._offset
+            self._offset = (offset + blocks) % (1 << 64)
+            return self._seed, offset
 
-def _restore(state):
-    made = Generator()
+
+def _restore(state, device="cpu"):
+    made = Generator(device)
     made.set_state_bytes(state)
     return made
 
 
 default_generator = Generator()
+_on_gpus: list[Generator] = []  # the default generator of each GPU, from the first time one is asked for
+_lock = threading.Lock()
+_first_seed = DEFAULT_SEED  # what those start with that are made later
 
 
-def chosen(generator):
-    """The generator an operator draws from."""
+def default_generators():
+    """The default generators of all GPUs, in their order."""
+    with _lock:
+        for index in range(len(_on_gpus), gpu.count()):
+            _on_gpus.append(Generator(f"cuda:{index}").manual_seed(_first_seed))
+        return tuple(_on_gpus)
+
+
+def seed_gpus(seed):
+    """Seeds the default generators of all GPUs, those that are not made yet too."""
+    global _first_seed
+    with _lock:
+        _first_seed = seed
+        for generator in _on_gpus:
+            generator.manual_seed(seed)
+
+
+def snapshot():
+    """The states of all default generators, for :func:`restore`. It does not look for GPUs that no one has used."""
+    with _lock:
+        return _first_seed, [(made, made.state_bytes()) for made in (default_generator, *_on_gpus)]
+
+
+def restore(states):
+    """Takes all default generators back to where :func:`snapshot` found them, those made since to their beginning."""
+    global _first_seed
+    with _lock:
+        _first_seed, found = states
+        for generator in _on_gpus:
+            generator.manual_seed(_first_seed)
+        for generator, state in found:
+            generator.set_state_bytes(state)
+
+
+def chosen(generator, index=None):
+    """The generator an operator draws from, on the CPU or the GPU of that index: the one it is given, or the default.
+
+    Raises:
+        TypeError: if it is given something else.
+        RuntimeError: if it is given a generator of another kind of device.
+    """
     if generator is None:
-        return default_generator
+        return default_generator if index is None else default_generators()[index]
     if not isinstance(generator, Generator):
         raise TypeError(f"expected a Generator, got {type(generator).__name__}")
+    kind = "cpu" if index is None else "cuda"
+    if generator.device.type != kind:
+        raise RuntimeError(f"Expected a '{kind}' device type for generator but found '{generator.device.type}'")
     return generator

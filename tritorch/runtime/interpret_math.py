@@ -23,7 +23,7 @@ _NAMES = {  # the library's name -> a function of arrays
     "j0": ufuncs.bessel_j0, "j1": ufuncs.bessel_j1, "y0": ufuncs.bessel_y0, "y1": ufuncs.bessel_y1,
     "ilogb": lambda x: np.frexp(x)[1] - 1, "normcdf": ufuncs.ndtr, "normcdfinv": ufuncs.ndtri, "rcp_rn": np.reciprocal,
     "div_rn": np.true_divide, "sqrt_rn": np.sqrt, "rsqrt": ufuncs.rsqrt, "tgamma": _tgamma,
-    "sinpi": lambda x: np.sin(np.pi * np.float64(x)),
+    "sinpi": lambda x: np.sin(np.pi * np.float64(x)), "cospi": lambda x: np.cos(np.pi * np.float64(x)),
     "cyl_bessel_i0": ufuncs.i0, "cyl_bessel_i1": ufuncs.i1,
 }  # fmt: skip
 

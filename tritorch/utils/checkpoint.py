@@ -22,6 +22,7 @@ from .. import _C, amp, random
 from .. import _api as tt
 from ..autograd import Function, backward, enable_grad
 from ..autograd.graph import saved_tensors_hooks
+from ..runtime.generator import restore, snapshot
 
 __all__ = [
     "CheckpointError",
@@ -167,7 +168,7 @@ class _Surroundings:
     """What the function's result depends on besides its arguments: random numbers and autocast."""
 
     def __init__(self, preserve_rng_state: bool) -> None:
-        self.rng_state = random.get_rng_state() if preserve_rng_state else None
+        self.rng_state = snapshot() if preserve_rng_state else None
         self.autocast = [
             {"device_type": kind, "enabled": amp.is_autocast_enabled(kind), "dtype": amp.get_autocast_dtype(kind)}
             for kind in ("cpu", "cuda")
@@ -178,7 +179,7 @@ class _Surroundings:
         with contextlib.ExitStack() as stack:
             if self.rng_state is not None:
                 stack.enter_context(random.fork_rng())
-                random.set_rng_state(self.rng_state)
+                restore(self.rng_state)
             for arguments in self.autocast:
                 stack.enter_context(amp.autocast(**arguments))
             yield
