@@ -117,7 +117,9 @@ def run(op, sample, device):
     """What a call gives, as a flat list, or the exception that it raises."""
     torch.manual_seed(0)
     args, kwargs = sample
-    created = not any(isinstance(x, torch.Tensor) for x in leaves(sample)) and any(a.name == "device" for a in op.public_args())
+    created = not any(isinstance(x, torch.Tensor) for x in leaves(sample)) and any(
+        a.name == "device" for a in op.public_args()
+    )
     if created:
         kwargs = kwargs | {"device": device}
     only_inplace = op.inplace and not op.function and not op.operator and op.method is False
