@@ -32,7 +32,7 @@ from .version import __version__
 
 _ROOMS = (
     "amp", "backends", "cuda", "distributed", "distributions", "fft", "func", "jit", "linalg", "masked",
-    "multiprocessing", "nn", "optim", "serialization", "signal", "special", "utils",
+    "multiprocessing", "nn", "optim", "serialization", "signal", "special", "testing", "utils",
 )  # fmt: skip
 _FROM_ROOMS = {  # names of the window that live in a room
     "load": "serialization", "save": "serialization", "autocast": "amp", "get_autocast_dtype": "amp",

@@ -4,26 +4,16 @@ The CPU's own results are held against NumPy, torch's samples and finite differe
 reference. Random operators draw the same numbers on both from the same seed.
 """
 
-import warnings
-
-import numpy as np
 import pytest
 
 import tritorch as torch
 from tritorch.ops._op import REGISTRY
-from tritorch.ops._samples import Sample, is_public, own_dtype, samples_of
+from tritorch.ops._samples import is_public, own_dtype, samples_of
+from tritorch.testing import devices
+from tritorch.testing.calls import mapped
 
 PUBLIC = {name: op for name, op in REGISTRY.items() if is_public(op)}
-REFUSALS = (RuntimeError, TypeError, ValueError, IndexError)
 UNINITIALISED = {"empty", "empty_like", "empty_strided", "empty_permuted", "new_empty", "new_empty_strided", "new"}
-ROUNDING = {
-    "float8_e4m3fn": 0.2,
-    "float8_e5m2": 0.3,
-    "float16": 4e-3,
-    "bfloat16": 3e-2,
-    "float32": 3e-5,
-    "float64": 1e-9,
-}
 
 # Operators that a device has no kernel for, in one of their forms or their gradients: the error says so by name.
 WITHOUT_KERNEL = frozenset(
@@ -81,124 +71,9 @@ def differs(op, test):
 every_operator = pytest.mark.parametrize("op", [pytest.param(op, id=name) for name, op in PUBLIC.items()])
 
 
-def mapped(function, value):
-    if isinstance(value, torch.Tensor):
-        return function(value)
-    if isinstance(value, Sample):
-        return Sample(mapped(function, value.args), mapped(function, value.kwargs))
-    if isinstance(value, dict):
-        return {key: mapped(function, x) for key, x in value.items()}
-    if isinstance(value, torch.device):
-        return torch.device("cuda")
-    return type(value)(mapped(function, x) for x in value) if type(value) in (tuple, list) else value
-
-
-def leaves(value):
-    """The tensors and other values in a nest, in order."""
-    if isinstance(value, dict):
-        return leaves(list(value.values()))
-    return [leaf for x in value for leaf in leaves(x)] if isinstance(value, (tuple, list)) else [value]
-
-
-def placed(x, layout):
-    """A twin of x on the device, in memory of another layout."""
-    x, differs = x.detach(), x.requires_grad
-    if layout == "gaps" and x.ndim:
-        x = torch.stack([x, x], -1).flatten(-2).cuda()[..., ::2]
-    elif layout == "permuted":
-        order = list(range(x.ndim))[::-1]
-        x = x.permute(order).contiguous().cuda().permute(order)
-    else:
-        x = x.cuda()
-    return x.requires_grad_(differs)
-
-
-def run(op, sample, device):
-    """What a call gives, as a flat list, or the exception that it raises."""
-    torch.manual_seed(0)
-    args, kwargs = sample
-    created = not any(isinstance(x, torch.Tensor) for x in leaves(sample)) and any(
-        a.name == "device" for a in op.public_args()
-    )
-    if created:
-        kwargs = kwargs | {"device": device}
-    only_inplace = op.inplace and not op.function and not op.operator and op.method is False
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            if only_inplace:
-                return leaves(op.call_(args[0].clone(), *args[1:], **kwargs))
-            return leaves(op.call(*args, **kwargs))
-    except REFUSALS as error:
-        return error
-
-
-def assert_same(got, expected, values=True, limit=0.0):
-    assert isinstance(got, torch.Tensor) == isinstance(expected, torch.Tensor)
-    if not isinstance(expected, torch.Tensor):
-        assert got == expected or got != got or "cuda" in str(got)
-        return
-    assert got.dtype is expected.dtype and got.shape == expected.shape
-    if not values or not got.numel():
-        return
-    a, b = got.detach().cpu(), expected.detach().cpu()
-    if not b.is_floating_point() and not b.is_complex():
-        assert a.tolist() == b.tolist()
-        return
-    limit = max(limit, rounding(b))
-    a, b = (x.numpy() if x.is_complex() else x.double().numpy() for x in (a, b))
-    finite = np.abs(b[np.isfinite(b)])
-    np.testing.assert_allclose(a, b, limit, limit * (finite.max() if finite.size else 1))
-
-
-def rounding(x):
-    return ROUNDING.get(str(x.dtype).partition(".")[2], 1e-4) if x.is_floating_point() else 1e-4 * x.is_complex()
-
-
-def backward(outputs, inputs):
-    """The gradients of the outputs' sum, weighted so that no two elements count alike."""
-    roots = [x for x in outputs if isinstance(x, torch.Tensor) and x.requires_grad]
-    weights = [
-        torch.linspace(0.5, 1.5, x.numel(), dtype=x.dtype).reshape(x.shape).to(x.device) if x.numel() else x.detach()
-        for x in roots
-    ]
-    return torch.autograd.grad(roots, inputs, weights, allow_unused=True) if roots and inputs else ()
-
-
-def compare(op, sample, layout="contiguous", gradients=False):
-    """Runs a call on both; False where the device has no kernel for the operator, which its error says."""
-    twin = mapped(lambda x: placed(x, layout), sample)  # before a call that writes in place
-    expected = run(op, sample, "cpu")
-    if isinstance(expected, BaseException):
-        got = run(op, twin, "cuda")
-        assert isinstance(got, (type(expected), NotImplementedError)), (got, expected)
-        return True
-    got = run(op, twin, "cuda")
-    if isinstance(got, NotImplementedError):
-        assert "cuda" in str(got), got
-        return False
-    if isinstance(got, BaseException):
-        raise got
-    values = op.__name__ not in UNINITIALISED
-    assert len(got) == len(expected)
-    for a, b in zip(got, expected, strict=True):
-        assert_same(a, b, values)
-    if gradients:
-        wanted = [x for x in leaves(sample) if isinstance(x, torch.Tensor) and x.requires_grad]
-        here = [x for x in leaves(twin) if isinstance(x, torch.Tensor) and x.requires_grad]
-        try:
-            reference = backward(expected, wanted)
-        except REFUSALS:
-            return True
-        try:
-            for a, b in zip(backward(got, here), reference, strict=True):
-                assert (a is None) == (b is None)
-                if b is not None:
-                    assert_same(a, b, values, max(map(rounding, wanted)))  # a sum in the coarser dtype
-        except NotImplementedError as error:
-            assert "cuda" in str(error), error
-            return False
-    return True
+def compare(op, sample, **options):
+    """False where the device has no kernel for the operator, which its error says."""
+    return devices.agrees(op, sample, values=op.__name__ not in UNINITIALISED, **options)
 
 
 @every_operator
@@ -224,7 +99,7 @@ def test_dtypes(op, dtype):
 def test_layouts(op, layout):
     differs(op, layout)
     if op.__name__ not in WITHOUT_KERNEL | ON_THE_HOST | OF_LAYOUT:
-        compare(op, samples_of(op)[0], layout)
+        compare(op, samples_of(op)[0], layout=layout)
 
 
 @every_operator
@@ -239,8 +114,5 @@ def test_empty(op):
 def test_nan_and_infinity(op, value):
     differs(op, "infinity")
 
-    def poisoned(x):
-        return x.masked_fill(torch.arange(x.numel()).reshape(x.shape) == 0, value) if x.is_floating_point() else x
-
     if op.__name__ not in WITHOUT_KERNEL | ON_THE_HOST | OF_LAYOUT:
-        compare(op, mapped(poisoned, samples_of(op)[0]))
+        compare(op, mapped(devices.poisoned(value), samples_of(op)[0]))
