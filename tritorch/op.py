@@ -22,6 +22,8 @@ Example:
 from .ops._kinds import Creation, Elementwise, Reduction, RowWise, Scan, View
 from .ops._op import REGISTRY, Op, conj, ops
 from .ops._schema import Dim, Dims, DType, Number, Shape, Tensors
+from .runtime.jit import libdevice, tl, triton
+from .runtime.launch import launch
 
 __all__ = [
     "REGISTRY",
@@ -39,5 +41,9 @@ __all__ = [
     "Tensors",
     "View",
     "conj",
+    "launch",
+    "libdevice",
     "ops",
+    "tl",
+    "triton",
 ]

@@ -130,9 +130,9 @@ def inplace_form(op: Any) -> None:
         if not isinstance(target, Tensor):
             continue
         sample = sample._replace(kwargs={k: v for k, v in sample.kwargs.items() if k != "inplace"})
-        expected = outcome(op, sample)
+        expected: Any = outcome(op, sample)
         written = target.clone()
-        got = outcome(op, sample._replace(args=(written, *rest)), form=op.call_)
+        got: Any = outcome(op, sample._replace(args=(written, *rest)), form=op.call_)
         if isinstance(got, type) and not isinstance(expected, type):
             fits = expected[0].shape == target.shape and tt.can_cast(expected[0].dtype, target.dtype)
             assert not fits, f"{got.__name__}, though the result fits"
@@ -230,7 +230,7 @@ def second_derivatives(op: Any, made: Callable[[Sample], Sample] = lambda sample
 
 def _first_order(function, inputs):
     outputs = function(*inputs)
-    ones = [tt.ones_like(x) for x in outputs]
+    ones = [tt.ones_like(x).requires_grad_() for x in outputs]
     return grad(outputs, inputs, ones, create_graph=True, allow_unused=True)
 
 
