@@ -17,7 +17,6 @@ from .operators import NotApplicable
 __all__ = ["Check", "check_op", "examine"]
 
 
-
 class Check(NamedTuple):
     """One test of an operator.
 
