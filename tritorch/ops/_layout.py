@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._C import TensorBase
+from .._C import TensorBase, window
 from .._factory import number_array
 from ..errors import argument_type
 from ..runtime.array import DeviceArray
@@ -91,8 +91,8 @@ def number_argument(function, name, position, value):
     return value
 
 
-def strided_of(size, stride, dtype):
-    """An uninitialised array with those strides, counted in elements."""
+def strided_of(size, stride, dtype, new=np.empty):
+    """An uninitialised array with those strides, counted in elements, in memory that ``new`` makes."""
     size, stride = tuple(size), tuple(stride)
     if len(size) != len(stride):
         raise RuntimeError(
@@ -103,7 +103,7 @@ def strided_of(size, stride, dtype):
     if min(stride, default=0) < 0:
         raise RuntimeError(f"Storage size calculation overflowed with sizes={list(size)} and strides={list(stride)}")
     if size and stride == contiguous_strides(size):
-        return np.empty(size, dtype)
+        return new(size, dtype)
     room = 0 if 0 in size else 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
     step = np.dtype(dtype).itemsize
-    return np.lib.stride_tricks.as_strided(np.empty(room, dtype), size, [s * step for s in stride])
+    return window(new((room,), dtype), size, tuple([s * step for s in stride]), 0)

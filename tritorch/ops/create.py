@@ -8,7 +8,9 @@ from .. import dtypes
 from .._C import TensorBase, new_array
 from ..errors import argument_type
 from ..runtime.array import empty as device_empty
+from ..runtime.array import upload
 from ..shape import contiguous_format
+from ._create_kernels import diagonal, made
 from ._device_fill import filled
 from ._kinds import Creation
 from ._layout import checked_sizes, empty_in, empty_of, number_argument, number_array, strided_of
@@ -121,14 +123,21 @@ class eye(Creation):
                 [0., 1.]])
     """
 
-    def cpu(n: object, m: object = None, *, dtype: DType = None):
+    def check(n, m):
         for name, place, value in (("n", 1, n), ("m", 2, n if m is None else m)):
             if not hasattr(value, "__index__"):
                 raise argument_type("eye", name, place, "int", value)
             if value < 0:
                 raise RuntimeError(f"{name} must be greater or equal to 0, got {value}")
-        rows = operator.index(n)
-        columns = rows if m is None else operator.index(m)
+
+    def cuda(n, m=None, dtype=None):
+        rows, columns = operator.index(n), operator.index(n if m is None else m)
+        if dtype.kind != "c":
+            return made(diagonal, (rows, columns), dtype, columns)
+        return upload(eye.cpu(rows, columns, dtype=dtype))
+
+    def cpu(n: object, m: object = None, *, dtype: DType = None):
+        rows, columns = operator.index(n), operator.index(n if m is None else m)
         out = np.zeros((rows, columns), dtype)
         out.reshape(-1)[: rows * columns : columns + 1][: min(rows, columns)] = 1
         return out
@@ -150,6 +159,9 @@ class empty_strided(Creation):
     def cpu(size: tuple, stride: tuple, *, dtype: DType = None):
         return strided_of(size, stride, dtype)
 
+    def cuda(size, stride, dtype=None):
+        return strided_of(size, stride, dtype, device_empty)
+
     def samples(make):
         yield (2, 3), (1, 2), {"dtype": make.dtype}
 
@@ -163,7 +175,7 @@ class empty_permuted(Creation):
         (1, 2)
     """
 
-    def cpu(size: tuple, physical_layout: tuple, *, dtype: DType = None):
+    def check(size, physical_layout):
         if len(size) != len(physical_layout):
             raise RuntimeError(
                 "Number of dimensions in size does not match the length of the physical_layout; i.e. "
@@ -177,6 +189,11 @@ class empty_permuted(Creation):
                 )
         if len(set(physical_layout)) != len(size):
             raise RuntimeError("Duplicate dim not allowed")
+
+    def cuda(size, physical_layout, dtype=None):
+        return device_empty([size[d] for d in physical_layout], dtype).transpose(np.argsort(physical_layout))
+
+    def cpu(size: tuple, physical_layout: tuple, *, dtype: DType = None):
         return np.empty([size[d] for d in physical_layout], dtype).transpose(np.argsort(physical_layout))
 
     def samples(make):

@@ -144,6 +144,9 @@ class new_empty_strided(Like, function=False, method=True):
     def cpu(input, size: tuple, stride: tuple, *, dtype: DType = None):
         return strided_of(size, stride, dtype)
 
+    def cuda(input, size, stride, dtype=None):
+        return strided_of(size, stride, dtype, device_empty)
+
     def samples(make):
         yield make(3, 4), (2, 3), (1, 2)
 

@@ -9,7 +9,9 @@ from .. import dtypes
 from .._C import TensorBase
 from ..dtypes import from_numpy as dtype_of
 from ..errors import argument_type
+from ..runtime.array import upload
 from ._call import number
+from ._create_kernels import between, between_whole, made, power_between, ramp, ramp_whole
 from ._kinds import Creation
 from ._layout import number_argument
 from ._schema import DType
@@ -36,13 +38,34 @@ def _plain(value):
     return int(value) if float(value).is_integer() else value
 
 
-def _steps(name, start, step, count, dtype):
-    """``start + i * step`` as torch computes it: integers exactly, floating types in their own accumulation type."""
+def _steps(name, start, step, count, dtype, there=False):
+    """``start + i * step`` as torch computes it on the CPU: integers exactly, floating types in float64."""
+    if dtype.kind in "bc":
+        place = "cuda" if there else "cpu"
+        raise NotImplementedError(f"\"{name}_{place}\" not implemented for '{dtype_of(dtype).type_name}'")
+    if there:
+        if dtype.kind in "iu":
+            return made(ramp_whole, (count,), dtype, int(start), int(step))
+        return made(ramp, (count,), dtype, float(start), float(step))
     if dtype.kind in "iu":
         return (int(start) + np.arange(count, dtype=np.int64) * int(step)).astype(dtype)
-    if dtype.kind in "bc":
-        raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{dtype_of(dtype).type_name}'")
     return (float(start) + np.arange(count, dtype=np.float64) * float(step)).astype(dtype)
+
+
+def _arguments(start, end, step, dtype):
+    """The start, the step and the count of :func:`arange`."""
+    start, end, step = (
+        number_argument("arange", name, place, value)
+        for place, (name, value) in enumerate((("start", start), ("end", end), ("step", step)), 1)
+    )
+    whole = all(isinstance(x, int) for x in (start, end, step))
+    count = _range_count(start, end, step, whole)
+    if dtype.kind in "iu" and not whole:
+        if not int(step):
+            raise ValueError("step must be nonzero")
+        if dtype == INT64:  # which counts in integers, too
+            count = _range_count(int(start), int(end), int(step), True)
+    return start, step, count
 
 
 class arange(Creation):
@@ -64,18 +87,11 @@ class arange(Creation):
         if dtype == INT64 and start.__class__ is end.__class__ is step.__class__ is int:
             if step and (end - start) * step >= 0:
                 return np.arange(start, end, step, dtype)
-        start, end, step = (
-            number_argument("arange", name, place, value)
-            for place, (name, value) in enumerate((("start", start), ("end", end), ("step", step)), 1)
-        )
-        whole = all(isinstance(x, int) for x in (start, end, step))
-        count = _range_count(start, end, step, whole)
-        if dtype.kind in "iu" and not whole:
-            if not int(step):
-                raise ValueError("step must be nonzero")
-            if dtype == INT64:  # which counts in integers, too
-                count = _range_count(int(start), int(end), int(step), True)
-        return _steps("arange", start, step, count, dtype)
+        return _steps("arange", *_arguments(start, end, step, dtype), dtype)
+
+    def cuda(start=0, end=None, step=1, dtype=None):
+        start, end = (0, start) if end is None else (start, end)
+        return _steps("arange", *_arguments(start, end, step, dtype), dtype, True)
 
     def dtype_rule(start, end, step):
         if start.__class__ is step.__class__ is int and (end is None or end.__class__ is int):
@@ -91,6 +107,13 @@ class arange(Creation):
         yield 0, 5, 2, {"dtype": make.dtype}
 
 
+def _arguments_with_end(start, end, step):
+    start, end = (0, start) if end is None else (start, end)
+    start, end, step = number(start), number(end), number(step)
+    _range_count(start, end, step, False)
+    return start, step, int((end - start) / step) + 1
+
+
 class range(Creation):
     """``start``, ``start + step``... up to and with ``end``, in the default dtype. Use :func:`arange`.
 
@@ -101,10 +124,10 @@ class range(Creation):
     """
 
     def cpu(start: object = 0, end: object = None, step: object = 1, *, dtype: DType = None):
-        start, end = (0, start) if end is None else (start, end)
-        start, end, step = number(start), number(end), number(step)
-        _range_count(start, end, step, False)
-        return _steps("range", start, step, int((end - start) / step) + 1, dtype)
+        return _steps("range", *_arguments_with_end(start, end, step), dtype)
+
+    def cuda(start=0, end=None, step=1, dtype=None):
+        return _steps("range", *_arguments_with_end(start, end, step), dtype, True)
 
     def samples(make):
         yield 0, 4
@@ -149,6 +172,19 @@ def _between(name, start, end, steps, dtype):
     return out
 
 
+def _between_there(name, start, end, steps, dtype, base=None):
+    if dtype.kind in "bc" or steps <= 1 or isinstance(start, complex) or isinstance(end, complex):
+        values = _between(name, start, end, steps, dtype)
+        return upload(np.asarray(values if base is None else np.power(base, values)).astype(dtype))
+    last, formula = steps - 1, between
+    if dtype.kind in "iu":
+        start, end, formula = int(start), int(end), between_whole
+    numbers = float(start), float(end), (end - start) / last, last
+    if base is None:
+        return made(formula, (steps,), dtype, *numbers)
+    return made(power_between, (steps,), dtype, *numbers, float(base), WHOLE=dtype.kind in "iu")
+
+
 class linspace(Creation):
     """``steps`` numbers, evenly spaced from ``start`` to ``end``, both included. They may be 0-dim tensors.
 
@@ -164,6 +200,9 @@ class linspace(Creation):
     def cpu(start: object, end: object, steps: object, *, dtype: DType = None):
         start, end, steps = _ends("linspace", start, end, steps)
         return _between("linspace", start, end, steps, dtype).astype(dtype)
+
+    def cuda(start, end, steps, dtype=None):
+        return _between_there("linspace", *_ends("linspace", start, end, steps), dtype)
 
     def dtype_rule(start, end, steps):
         return _float_or_complex(start, end)
@@ -189,6 +228,9 @@ class logspace(Creation):
     def cpu(start: object, end: object, steps: object, base: object = 10.0, *, dtype: DType = None):
         start, end, steps = _ends("logspace", start, end, steps)
         return np.power(number(base), _between("logspace", start, end, steps, dtype)).astype(dtype)
+
+    def cuda(start, end, steps, base=10.0, dtype=None):
+        return _between_there("logspace", *_ends("logspace", start, end, steps), dtype, number(base))
 
     def dtype_rule(start, end, steps, base):
         return _float_or_complex(start, end, base)

@@ -11,6 +11,7 @@ from ..runtime import pointwise
 from ..runtime.array import empty, upload
 from ..runtime.jit import tl, triton
 from ..shape import wrap_dim
+from ._create_kernels import made, triangle_place, triangle_size
 from ._device_fill import filled
 from ._index import diagonal_window
 from ._kinds import Creation
@@ -111,13 +112,23 @@ class triu(Op, inplace=True, opmath=False):
         return grad.triu(diagonal)
 
 
-def _indices(name, row, col, offset, dtype, lower):
+def _check_indices(name, row, col, dtype):
     for side, n in (("row", row), ("col", col)):
         if n < 0:
             raise RuntimeError(f"{side} must be non-negative, got{n}")
     if dtype.kind not in "iu":
         raise NotImplementedError(f"\"{name}\" not implemented for '{dtype_of(dtype).type_name}'")
+
+
+def _indices(name, row, col, offset, dtype, lower):
+    _check_indices(name, row, col, dtype)
     return np.stack(np.nonzero(_mask((row, col), offset, lower))).astype(dtype)
+
+
+def _indices_there(name, row, col, offset, dtype, lower):
+    _check_indices(name, row, col, dtype)
+    size, steps = triangle_size(row, col, offset, lower), 8 * triton.cdiv(row.bit_length(), 8)
+    return made(triangle_place, (2, size), dtype, size, row, col, offset, LOWER=lower, STEPS=steps)
 
 
 class tril_indices(Creation, has_out=False):
@@ -132,6 +143,9 @@ class tril_indices(Creation, has_out=False):
 
     def cpu(row: int, col: int, offset: int = 0, *, dtype: DType = None):
         return _indices("tril_indices", row, col, offset, dtype, True)
+
+    def cuda(row, col, offset=0, dtype=None):
+        return _indices_there("tril_indices", row, col, offset, dtype, True)
 
     def dtype_rule(row, col, offset):
         return as_dtype(int)
@@ -152,6 +166,9 @@ class triu_indices(Creation, has_out=False):
 
     def cpu(row: int, col: int, offset: int = 0, *, dtype: DType = None):
         return _indices("triu_indices", row, col, offset, dtype, False)
+
+    def cuda(row, col, offset=0, dtype=None):
+        return _indices_there("triu_indices", row, col, offset, dtype, False)
 
     def dtype_rule(row, col, offset):
         return as_dtype(int)

@@ -5,10 +5,13 @@ transform", 1978; A. Nuttall, "Some windows with very good sidelobe behavior", 1
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from ..dtypes import from_numpy as dtype_of
+from ..runtime.array import upload
+from . import _create_kernels as kernels
 from ._kinds import Creation
 from ._schema import DType
 
@@ -16,27 +19,70 @@ BLACKMAN = (0.42, 0.5, 0.08)
 NUTTALL = (0.3635819, 0.4891775, 0.1365995, 0.0106411)
 
 
-def _places(length, symmetric):
-    """0 to 1 over a period, of which a periodic window leaves out the last point."""
-    return np.arange(length) / max(length if not symmetric else length - 1, 1)
+class Recipe(NamedTuple):
+    """What a window is made of: a formula of :data:`FORMULAS` of the places 0, 1..., and its numbers."""
+
+    dtype: np.dtype
+    length: int
+    formula: str
+    numbers: tuple
+
+    def on_host(self):
+        if self.length == 1 and self.formula in OF_A_PERIOD:
+            return np.ones(1, self.dtype)
+        return FORMULAS[self.formula](np.arange(self.length), *self.numbers).astype(self.dtype)
+
+    def on_device(self):
+        numbers = self.numbers
+        if (self.length == 1 and self.formula in OF_A_PERIOD) or len(numbers) > 5:
+            return upload(self.on_host())
+        if self.formula == "cosines":
+            numbers = (*numbers, 0.0, 0.0, 0.0)[:5]
+        return kernels.made(getattr(kernels, self.formula), (self.length,), self.dtype, *map(float, numbers))
 
 
-def _cosines(length, symmetric, weights):
-    if length == 1:
-        return np.ones(1)
-    turn = 2 * math.pi * _places(length, symmetric)
-    return sum((-1) ** i * a * np.cos(i * turn) for i, a in enumerate(weights)) + np.zeros(length)
+def _sum_of_cosines(i, period, *weights):
+    turn = 2 * math.pi * (i / period)
+    return sum((-1) ** k * a * np.cos(k * turn) for k, a in enumerate(weights)) + np.zeros(len(i))
 
 
-def _triangle(length, symmetric):
-    return np.ones(1) if length == 1 else 1 - np.abs(2 * _places(length, symmetric) - 1)
-
-
-def _kaiser(length, symmetric, beta):
-    if length == 1:
-        return np.ones(1)
-    across = 2 * _places(length, symmetric) - 1
+def _kaiser(i, period, beta):
+    across = 2 * (i / period) - 1
     return np.i0(beta * np.sqrt(np.maximum(1 - across * across, 0))) / np.i0(beta)
+
+
+OF_A_PERIOD = ("cosines", "tent", "kaiser")  # of which a single point is 1
+FORMULAS = {
+    "cosines": _sum_of_cosines,
+    "tent": lambda i, period: 1 - np.abs(2 * (i / period) - 1),
+    "kaiser": _kaiser,
+    "half_sine": lambda i, period: np.sin(math.pi * (i + 0.5) / period),
+    "decay": lambda i, center, tau: np.exp(-np.abs(i - center) / tau),
+    "bell": lambda i, center, std: np.exp(-(((i - center) / std) ** 2) / 2),
+}
+
+
+class OfARecipe(Creation, kind=True):
+    """A window; the slot gives its :class:`Recipe`."""
+
+    @classmethod
+    def loop(cls):
+        recipe = cls.cpu
+        return lambda *args: recipe(*args).on_host()
+
+    @classmethod
+    def device_loop(cls):
+        recipe = cls.cpu
+        return lambda *args: recipe(*args).on_device()
+
+
+def _period(length, symmetric):
+    """What the places are divided by, of which a periodic window leaves out the last point."""
+    return max(length if not symmetric else length - 1, 1)
+
+
+def _cosines(length, symmetric, weights, dtype):
+    return Recipe(dtype, length, "cosines", (_period(length, symmetric), *weights))
 
 
 def _checked(name, length, dtype):
@@ -47,7 +93,7 @@ def _checked(name, length, dtype):
         raise RuntimeError(f"{name} expects floating point dtypes, got: {kind}")
 
 
-class hann_window(Creation):
+class hann_window(OfARecipe):
     """The Hann window: half a cosine's period from 0 up to 1 and down. Periodic unless ``periodic`` is False.
 
     Raises:
@@ -61,10 +107,10 @@ class hann_window(Creation):
 
     def cpu(window_length: int, periodic: bool = True, *, dtype: DType = None):
         _checked("hann_window", window_length, dtype)
-        return _cosines(window_length, not periodic, (0.5, 0.5)).astype(dtype)
+        return _cosines(window_length, not periodic, (0.5, 0.5), dtype)
 
 
-class hamming_window(Creation):
+class hamming_window(OfARecipe):
     """The Hamming window, ``alpha - beta * cos``.
 
     Raises:
@@ -78,10 +124,10 @@ class hamming_window(Creation):
 
     def cpu(window_length: int, periodic: bool = True, alpha: float = 0.54, beta: float = 0.46, *, dtype: DType = None):
         _checked("hamming_window", window_length, dtype)
-        return _cosines(window_length, not periodic, (alpha, beta)).astype(dtype)
+        return _cosines(window_length, not periodic, (alpha, beta), dtype)
 
 
-class bartlett_window(Creation):
+class bartlett_window(OfARecipe):
     """The triangular window.
 
     Raises:
@@ -95,10 +141,10 @@ class bartlett_window(Creation):
 
     def cpu(window_length: int, periodic: bool = True, *, dtype: DType = None):
         _checked("bartlett_window", window_length, dtype)
-        return _triangle(window_length, not periodic).astype(dtype)
+        return Recipe(dtype, window_length, "tent", (_period(window_length, not periodic),))
 
 
-class blackman_window(Creation):
+class blackman_window(OfARecipe):
     """The Blackman window, of three cosines.
 
     Raises:
@@ -112,10 +158,10 @@ class blackman_window(Creation):
 
     def cpu(window_length: int, periodic: bool = True, *, dtype: DType = None):
         _checked("blackman_window", window_length, dtype)
-        return _cosines(window_length, not periodic, BLACKMAN).astype(dtype)
+        return _cosines(window_length, not periodic, BLACKMAN, dtype)
 
 
-class kaiser_window(Creation):
+class kaiser_window(OfARecipe):
     """The Kaiser window: ``i0(beta * sqrt(1 - t^2)) / i0(beta)`` for t from -1 to 1.
 
     Raises:
@@ -129,13 +175,13 @@ class kaiser_window(Creation):
 
     def cpu(window_length: int, periodic: bool = True, beta: float = 12.0, *, dtype: DType = None):
         _checked("kaiser_window", window_length, dtype)
-        return _kaiser(window_length, not periodic, beta).astype(dtype)
+        return Recipe(dtype, window_length, "kaiser", (_period(window_length, not periodic), beta))
 
 
 # -- signal.windows ---------------------------------------------------------------------------------
 
 
-class Window(Creation, kind=True):
+class Window(OfARecipe, kind=True):
     """One of ``signal.windows``: of ``M`` points, symmetric unless ``sym`` is False."""
 
     home = "signal.windows"
@@ -161,7 +207,7 @@ class signal_windows_bartlett(Window):
 
     def cpu(M: int, *, sym: bool = True, dtype: DType = None):
         _check("bartlett", M, dtype)
-        return _triangle(M, sym).astype(dtype)
+        return Recipe(dtype, M, "tent", (_period(M, sym),))
 
 
 class signal_windows_blackman(Window):
@@ -169,7 +215,7 @@ class signal_windows_blackman(Window):
 
     def cpu(M: int, *, sym: bool = True, dtype: DType = None):
         _check("blackman", M, dtype)
-        return _cosines(M, sym, BLACKMAN).astype(dtype)
+        return _cosines(M, sym, BLACKMAN, dtype)
 
 
 class signal_windows_cosine(Window):
@@ -184,7 +230,7 @@ class signal_windows_cosine(Window):
     def cpu(M: int, *, sym: bool = True, dtype: DType = None):
         _check("cosine", M, dtype)
         period = M if sym or M <= 1 else M + 1
-        return np.sin(math.pi * (np.arange(M) + 0.5) / max(period, 1)).astype(dtype)
+        return Recipe(dtype, M, "half_sine", (max(period, 1),))
 
 
 class signal_windows_exponential(Window):
@@ -207,7 +253,7 @@ class signal_windows_exponential(Window):
             raise ValueError("Center must be None for symmetric windows")
         if center is None:
             center = (M if not sym and M > 1 else M - 1) / 2
-        return np.exp(-np.abs(np.arange(M) - center) / tau).astype(dtype)
+        return Recipe(dtype, M, "decay", (center, tau))
 
 
 class signal_windows_gaussian(Window):
@@ -227,7 +273,7 @@ class signal_windows_gaussian(Window):
         if std <= 0:
             raise ValueError(f"Standard deviation must be positive, got: {std} instead.")
         middle = (M if not sym and M > 1 else M - 1) / 2
-        return np.exp(-(((np.arange(M) - middle) / std) ** 2) / 2).astype(dtype)
+        return Recipe(dtype, M, "bell", (middle, std))
 
 
 class signal_windows_general_cosine(Window):
@@ -248,7 +294,7 @@ class signal_windows_general_cosine(Window):
             raise TypeError("Coefficients must be a list/tuple")
         if not a:
             raise ValueError("Coefficients cannot be empty")
-        return _cosines(M, sym, a).astype(dtype)
+        return _cosines(M, sym, a, dtype)
 
     def samples(make):
         yield 5, {"a": (0.46, 0.23, 0.31), "dtype": make.dtype}
@@ -259,7 +305,7 @@ class signal_windows_general_hamming(Window):
 
     def cpu(M: int, *, alpha: float = 0.54, sym: bool = True, dtype: DType = None):
         _check("general_cosine", M, dtype)
-        return _cosines(M, sym, (alpha, 1 - alpha)).astype(dtype)
+        return _cosines(M, sym, (alpha, 1 - alpha), dtype)
 
 
 class signal_windows_hamming(Window):
@@ -267,7 +313,7 @@ class signal_windows_hamming(Window):
 
     def cpu(M: int, *, sym: bool = True, dtype: DType = None):
         _check("general_cosine", M, dtype)
-        return _cosines(M, sym, (0.54, 0.46)).astype(dtype)
+        return _cosines(M, sym, (0.54, 0.46), dtype)
 
 
 class signal_windows_hann(Window):
@@ -281,7 +327,7 @@ class signal_windows_hann(Window):
 
     def cpu(M: int, *, sym: bool = True, dtype: DType = None):
         _check("general_cosine", M, dtype)
-        return _cosines(M, sym, (0.5, 0.5)).astype(dtype)
+        return _cosines(M, sym, (0.5, 0.5), dtype)
 
 
 class signal_windows_kaiser(Window):
@@ -295,7 +341,7 @@ class signal_windows_kaiser(Window):
         _check("kaiser", M, dtype)
         if beta < 0:
             raise ValueError(f"beta must be non-negative, got: {beta} instead.")
-        return _kaiser(M, sym, beta).astype(dtype)
+        return Recipe(dtype, M, "kaiser", (_period(M, sym), beta))
 
 
 class signal_windows_nuttall(Window):
@@ -303,4 +349,4 @@ class signal_windows_nuttall(Window):
 
     def cpu(M: int, *, sym: bool = True, dtype: DType = None):
         _check("general_cosine", M, dtype)
-        return _cosines(M, sym, NUTTALL).astype(dtype)
+        return _cosines(M, sym, NUTTALL, dtype)
