@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import tritorch
+from tritorch.ops import _device
 
 DTYPES = [tritorch.float32, tritorch.float64, tritorch.float16, tritorch.bfloat16, tritorch.int64, tritorch.int8]
 FLOATS = DTYPES[:4]
@@ -34,6 +35,14 @@ WINDOWS = {
     "hamming": {}, "general_cosine": {"a": [0.4, 0.3, 0.2, 0.05, 0.05]}, "general_hamming": {}, "kaiser": {},
     "nuttall": {"sym": False},
 }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def nothing_made_on_the_host(monkeypatch):
+    def refuse(source):
+        raise AssertionError("made on the host and copied")
+
+    monkeypatch.setattr(_device.transfer, "to_device", refuse)
 
 
 def compared(make, rounding, **options):

@@ -32,7 +32,7 @@ WITHOUT_KERNEL = frozenset(
     linalg_solve_triangular linalg_svd linalg_svdvals linalg_tensorinv linalg_tensorsolve linalg_vander
     linalg_vector_norm local_response_norm logcumsumexp logdet lp_pool1d lp_pool2d lp_pool3d lu
     lu_solve lu_unpack masked_cumprod masked_cumsum masked_norm masked_normalize masked_scatter masked_std
-    masked_var max_pool1d max_pool2d max_pool3d mode multilabel_margin_loss new_empty_strided
+    masked_var max_pool1d max_pool2d max_pool3d mode multilabel_margin_loss
     nn_functional_unfold norm normalize pad pairwise_distance pinverse
     poisson polar qr renorm select_scatter slice_scatter slogdet std std_mean stft svd
     triangular_solve triplet_margin_loss triplet_margin_with_distance_loss unique unique_consecutive

@@ -49,7 +49,7 @@ def power_between(i, start, end, step, last, base, WHOLE: tl.constexpr):
         power = between_whole(i, start, end, step, last)
     else:
         power = between(i, start, end, step, last)
-    return libdevice.pow(base + power * 0.0, power)
+    return libdevice.pow(tl.zeros_like(power) + base, power)
 
 
 @triton.jit

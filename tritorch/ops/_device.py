@@ -61,7 +61,7 @@ def create_on(device, loop, *args):
     op, _ = _owners[loop]
     if device.type == "cpu":
         return _C.run(loop, *[np.empty(x.shape, x.dtype) if x.__class__ is DeviceArray else x for x in args])
-    if op.cuda is not None:
+    if op.device_loop() is not None:
         return loops[loop](*args)
     return transfer.to_device(np.asarray(_C.run(loop, *args)))
 

@@ -66,6 +66,10 @@ class OfARecipe(Creation, kind=True):
     """A window; the slot gives its :class:`Recipe`."""
 
     @classmethod
+    def samples(cls, make):
+        yield 9, {"dtype": make.dtype}
+
+    @classmethod
     def loop(cls):
         recipe = cls.cpu
         return lambda *args: recipe(*args).on_host()
