@@ -65,7 +65,9 @@ def test_powers_and_windows(name, dtype):
 
 @pytest.mark.parametrize("name", WINDOWS)
 def test_windows_of_signals(name):
-    compared(lambda **o: getattr(tritorch.signal.windows, name)(11, **WINDOWS[name], **o), 1e-14, dtype=tritorch.float64)
+    compared(
+        lambda **o: getattr(tritorch.signal.windows, name)(11, **WINDOWS[name], **o), 1e-14, dtype=tritorch.float64
+    )
 
 
 @pytest.mark.parametrize("rows, columns", [(4, 4), (3, 7), (7, 3), (0, 3), (3, 0), (300, 2)])
@@ -92,7 +94,7 @@ def test_layouts_of_empty_tensors():
 def test_complex_numbers_and_errors_as_on_the_cpu():
     assert tritorch.eye(2, dtype=tritorch.complex64, device="cuda").cpu().tolist() == [[1, 0], [0, 1]]
     assert tritorch.linspace(0, 2j, 3, device="cuda").cpu().tolist() == [0, 1j, 2j]
-    with pytest.raises(NotImplementedError, match='"arange_cuda" not implemented for \'Bool\''):
+    with pytest.raises(NotImplementedError, match="\"arange_cuda\" not implemented for 'Bool'"):
         tritorch.arange(3, dtype=tritorch.bool, device="cuda")
     for make, text in [
         (lambda: tritorch.arange(3, 0, device="cuda"), "inconsistent with step sign"),
