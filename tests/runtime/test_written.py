@@ -191,9 +191,20 @@ def test_several_values_of_a_loop():
         cf.cond_br %n, ^bb1(%a, %b : !tt.ptr<f32>, !tt.ptr<f32>), ^bb2
       ^bb1(%x: !tt.ptr<f32>, %y: !tt.ptr<f32>):
         %v = tt.load %x : !tt.ptr<f32>
-        "somebody.else"(%n) : (i32) -> ()
+        "somebody.else"(%x) : (!tt.ptr<f32>) -> ()
         cf.br ^bb2
       ^bb2:
         tt.return
       }"""
-    assert written_parameters(text, 3) == (1, 2)  # what an unknown operation is handed counts
+    assert written_parameters(text, 3) == (0, 1)  # what an unknown operation is handed counts
+
+
+def test_the_store_remembers(tmp_path):
+    """A warm process knows it without Triton."""
+    store = ours.Store(tmp_path)
+    signature = dict.fromkeys("abc", "*fp32")
+    made = ours.compile(plain, signature, {}, arch=80, store=store)
+    (again,) = ours.compile_many([ours.Request(plain, signature, {}, (), 80, {})], store=store)
+    assert made.written == again.written == (1,)
+    unknown = ours.compile(from_an_integer, {**signature, "n": "i32"}, {}, arch=80, store=store)
+    assert unknown.written == (0, 1, 2)
