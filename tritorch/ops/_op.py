@@ -316,11 +316,15 @@ def _derivatives(cls, functions):
         targets = tuple(key[2:].split("__"))
         for target in targets:
             if target not in tensors:
-                raise TypeError(f"operator {cls.path}: {key} is the derivative of an unknown argument {target!r}{_at(cls, function)}")
+                raise TypeError(
+                    f"operator {cls.path}: {key} is the derivative of an unknown argument {target!r}{_at(cls, function)}"
+                )
         asked = _schema.positional(function)
         for ask in asked:
             if ask in arguments and ask in outs:
-                raise TypeError(f"operator {cls.path}: {key} asks for {ask!r}, an argument and an output at once{_at(cls, function)}")
+                raise TypeError(
+                    f"operator {cls.path}: {key} asks for {ask!r}, an argument and an output at once{_at(cls, function)}"
+                )
             if ask in ("grad", "out", "grads", "needs") or ask in arguments or ask in outs:
                 continue
             if (ask[:5] == "grad_" and ask[5:] in outs) or (ask[-6:] == "_shape" and ask[:-6] in tensors):
