@@ -130,3 +130,41 @@ def test_long_rows_keep_equals_in_order(dtype):
         x[1, :5] = -0.0
     for down in (False, True):
         assert x.cuda().argsort(1, down).tolist() == x.argsort(1, down).tolist()
+
+
+ROWS = tritorch.tensor([True, False, True, True])
+SCATTERS = {
+    "masked_scatter": (lambda x, y: x.masked_scatter(ROWS.to(x.device), y), (3, 4), (12,)),
+    "wider": (lambda x, y: x.masked_scatter((x > 0).expand(3, 2, 4), y), (2, 4), (24,)),
+    "strided in place": (lambda x, y: x.clone().t().masked_scatter_(ROWS.to(x.device)[:, None], y), (3, 4), (9,)),
+    "just enough": (lambda x, y: x.masked_scatter(ROWS.to(x.device), y), (4,), (3,)),
+    "too few": (lambda x, y: x.masked_scatter(ROWS.to(x.device), y), (3, 4), (8,)),
+    "nothing": (lambda x, y: x.masked_scatter(ROWS.to(x.device), y), (0, 4), (0,)),
+    "select_scatter": (lambda x, y: tritorch.select_scatter(x, y, 1, -1), (3, 4), (3,)),
+    "slice_scatter": (lambda x, y: tritorch.slice_scatter(x.t(), y, 0, 1, None, 2), (3, 4), (2, 3)),
+    "diagonal_scatter": (lambda x, y: tritorch.diagonal_scatter(x, y, -1), (3, 4), (2,)),
+    "as_strided_scatter": (lambda x, y: tritorch.as_strided_scatter(x, y, (2, 2), (1, 5), 1), (3, 4), (2, 2)),
+    "another shape": (lambda x, y: tritorch.select_scatter(x, y, 1, 0), (3, 4), (4,)),
+    "isin": (lambda x, y: tritorch.isin(x.round(), y.round()), (3, 40), (7,)),
+    "isin none": (lambda x, y: tritorch.isin(x, y, invert=True), (3, 4), (0,)),
+    "isin a number": (lambda x, y: tritorch.isin(x.round(), 2), (3, 40), (1,)),
+    "index_add of nothing": (lambda x, y: x.index_add(0, TWICE.to(x.device), y), (3, 0), (3, 0)),
+}
+
+
+@pytest.mark.parametrize("dtype", [tritorch.float32, tritorch.float64, tritorch.bfloat16, tritorch.int32], ids=str)
+@pytest.mark.parametrize("name", SCATTERS)
+def test_elements_put_where_a_mask_or_a_window_says(name, dtype):
+    function, *shapes = SCATTERS[name]
+    same(function, *shapes, dtype=dtype)
+
+
+def test_nan_is_in_nothing():
+    x = tritorch.tensor([1.0, float("nan")], device="cuda")
+    assert tritorch.isin(x, x).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("shape, wrap", [((3, 5), False), ((9, 2), True), ((9, 2), False), ((3, 3, 3), False)], ids=str)
+def test_diagonals_are_filled(shape, wrap):
+    same(lambda x: x.clone().fill_diagonal_(7, wrap), shape)
+    same(lambda x: x.clone().t().fill_diagonal_(7, wrap) if x.ndim == 2 else x, shape)

@@ -82,6 +82,26 @@ def test_permutations_are_those_of_the_cpu(n):
     same(lambda place: tritorch.randperm(n, dtype=tritorch.int32, device=place))
 
 
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+@pytest.mark.parametrize("shape", [(7,), (3, 1500)], ids=str)
+def test_choices_are_those_of_the_cpu(dtype, shape):
+    def weights(place):
+        made = tritorch.rand(shape, generator=tritorch.Generator().manual_seed(5)).mul(9).to(dtype)
+        made[..., 2:4] = 0
+        return made.to(place)
+
+    same(lambda place: tritorch.multinomial(weights(place), 40, replacement=True))
+    same(lambda place: tritorch.multinomial(weights(place), 5))
+    chosen = tritorch.multinomial(weights("cuda"), 5)
+    assert chosen.is_cuda and not ((chosen == 2) | (chosen == 3)).any()
+
+
+def test_weights_that_cannot_be_chosen_by():
+    for weights, text in [([1.0, -1], "element < 0"), ([1, float("nan")], "element < 0"), ([0.0, 0], "sum of prob")]:
+        with pytest.raises(RuntimeError, match=text):
+            tritorch.multinomial(tritorch.tensor(weights, device="cuda"), 1)
+
+
 @pytest.mark.parametrize("like", [tritorch.rand_like, tritorch.randn_like, lambda x: tritorch.randint_like(x, 9)])
 def test_what_is_drawn_like_a_tensor_is_where_that_is(like):
     same(lambda place: like(tritorch.ones(5, device=place)))

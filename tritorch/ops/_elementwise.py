@@ -73,7 +73,6 @@ class Elementwise(Op, kind=True):
     """
 
     ufunc = None
-    scalar = True
     kinds = "fc"
     result = "same"
     keep = only = kernel = ""

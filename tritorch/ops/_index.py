@@ -227,6 +227,8 @@ def _take(array, index, dim, whole):
 def combine_at(out, dim, index, values, name="add"):
     """``out[..., index[i], ...] = name(it, values[..., i, ...])`` along ``dim``, for each i in order; ``index`` is a
     vector of places within range. ``out`` is written."""
+    if not out.size:
+        return
     if is_half(out.dtype):
         wide = out.astype(np.float32)
         combine_at(wide, dim, index, values.astype(np.float32), name)

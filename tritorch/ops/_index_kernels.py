@@ -317,10 +317,12 @@ def accumulate(array, where, values, name="add", low=-1):
     places = empty(common, _place_kind(rows))
     if not _walk("places", common, places, _steps(places), None, [0] * len(common), indices):
         return False
+    if not width:
+        return True
     values = np.broadcast_to(values, shape, subok=True)
     moved = np.moveaxis(values, range(first, first + len(common)), range(len(common)))
     table = packed(front)
-    _combine_rows(table.reshape(rows, width), places.reshape(-1), packed(moved).reshape(-1, width), name)
+    _combine_rows(table.reshape(rows, width), places.reshape(-1), packed(moved).reshape(places.size, width), name)
     if not np.shares_memory(table, array):
         copy(front, table)
     return True
@@ -333,7 +335,7 @@ def reduce_along(array, dim, index, values, name):
     places = empty(index.shape, _place_kind(array.size))
     if not _walk("places", index.shape, places, _steps(places), None, base, indices):
         return False
-    _combine_rows(table.reshape(-1, 1), places.reshape(-1), packed(values).reshape(-1, 1), name)
+    _combine_rows(table.reshape(table.size, 1), places.reshape(-1), packed(values).reshape(values.size, 1), name)
     if not np.shares_memory(table, array):
         copy(array, table)
     return True
@@ -351,12 +353,19 @@ def mean_of(total, count):
 
 
 @triton.jit
+def is_true(value):
+    if value.dtype == tl.bfloat16:  # which the interpreter compares as a number of another width
+        value = value.to(tl.float32)
+    return (value != 0).to(tl.int64)
+
+
+@triton.jit
 def count_true(out, x, n, BLOCK: tl.constexpr):
     """How many elements of each block are not zero."""
     program = tl.program_id(0).to(tl.int64)
     i = program * BLOCK + tl.arange(0, BLOCK)
     v = tl.load(x + i, i < n, other=0)
-    tl.store(out + program, tl.sum((v != 0).to(tl.int64), 0))
+    tl.store(out + program, tl.sum(is_true(v), 0))
 
 
 @triton.jit
@@ -377,7 +386,7 @@ def write_true(out, x, starts, n, BLOCK: tl.constexpr):
     program = tl.program_id(0).to(tl.int64)
     i = program * BLOCK + tl.arange(0, BLOCK)
     v = tl.load(x + i, i < n, other=0)
-    true = (v != 0).to(tl.int64)
+    true = is_true(v)
     at = tl.load(starts + program) + tl.cumsum(true, 0) - true
     tl.store(out + at, i, (i < n) & (true != 0))
 
@@ -387,20 +396,53 @@ def coordinate(place, step, size):
     return place // step % size
 
 
-def flat_nonzero(array):
-    """The places of the elements of the flat array that are not zero: a vector of int64. Waits for their number."""
-    array = packed(array)
+@triton.jit
+def write_where_true(out, mask, source, starts, n, BLOCK: tl.constexpr):
+    """The elements of ``source``, in their order, at the places where ``mask`` is true."""
+    program = tl.program_id(0).to(tl.int64)
+    i = program * BLOCK + tl.arange(0, BLOCK)
+    true = is_true(tl.load(mask + i, i < n, other=0))
+    at = tl.load(starts + program) + tl.cumsum(true, 0) - true
+    live = (i < n) & (true != 0)
+    tl.store(out + i, tl.load(source + at, live, other=0), live)
+
+
+def _starts(array):
+    """How many elements that are not zero precede each block, and their number at the end; the length of a block."""
     n = array.size
-    if not n:
-        return empty((0,), np.dtype(np.int64))
     block = min(block_of(n), 1 << 16)
     blocks = triton.cdiv(n, block)
     counts, starts = (empty((blocks + extra,), np.dtype(np.int64)) for extra in (0, 1))
     launch(count_true, (blocks,), counts, array, n, BLOCK=block)
     launch(running, (1,), starts, counts, blocks, BLOCK=min(triton.next_power_of_2(blocks), 1024))
-    out = empty((int(download(starts[blocks:])[0]),), np.dtype(np.int64))
-    launch(write_true, (blocks,), out, array, starts, n, BLOCK=block)
+    return starts, block
+
+
+def flat_nonzero(array):
+    """The places of the elements of the flat array that are not zero: a vector of int64. Waits for their number."""
+    array = packed(array)
+    if not array.size:
+        return empty((0,), np.dtype(np.int64))
+    starts, block = _starts(array)
+    out = empty((int(download(starts[-1:])[0]),), np.dtype(np.int64))
+    launch(write_true, (starts.size - 1,), out, array, starts, array.size, BLOCK=block)
     return out
+
+
+def put_where_true(out, mask, source):
+    """Writes the elements of ``source`` in their order where ``mask``, of the shape of ``out``, is true. Only where the
+    source may be too short, it waits for their number; False if it is."""
+    if not out.size:
+        return True
+    mask, source = packed(mask), packed(source)
+    starts, block = _starts(mask)
+    if source.size < mask.size and source.size < int(download(starts[-1:])[0]):
+        return False
+    target = out if out.flags.c_contiguous else cloned(out)
+    launch(write_where_true, (starts.size - 1,), target, mask, source, starts, mask.size, BLOCK=block)
+    if target is not out:
+        copy(out, target)
+    return True
 
 
 def nonzero(array):

@@ -14,11 +14,13 @@ from ..runtime.array import empty
 from ..runtime.gpu import is_real
 from ..runtime.jit import Kernel, libdevice, tl, triton
 from ..runtime.launch import launch
-from ..runtime.pointwise import copy, written
+from ..runtime.pointwise import copy, pointwise, written
+from ..runtime.transfer import packed
+from ._sort_kernels import order_of_rows, search_rows
 
 __all__ = [
-    "cauchy", "exponential", "exponential64", "fill", "geometric", "integers", "integers64", "mask", "normal",
-    "normal64", "uniform", "uniform64",
+    "cauchy", "choose", "exponential", "exponential64", "fill", "geometric", "integers", "integers64", "mask", "normal",
+    "normal64", "uniform", "uniform64", "winners",
 ]  # fmt: skip
 
 UNIT32, UNIT64 = tl.constexpr(2.0**-24), tl.constexpr(2.0**-53)
@@ -166,6 +168,59 @@ def cauchy(draw, median, sigma):
     near = tl.maximum(tl.minimum(u, 1.0 - u), HALF_UNIT64)  # the distance to the pole, which is exact
     value = libdevice.cospi(near) / libdevice.sinpi(near)
     return median + sigma * tl.where(u < 0.5, -value, value)
+
+
+# -- choices by weight ------------------------------------------------------------------------------------
+
+
+@triton.jit
+def running_weights(out, last, weights, n, BLOCK: tl.constexpr):
+    """The running sums of a row of weights, and the last place whose weight is not zero; a program a row."""
+    row = tl.program_id(0).to(tl.int64)
+    total = tl.full([], 0.0, tl.float64)
+    most = tl.full([], 0, tl.int64)
+    for first in range(0, n, BLOCK):
+        i = first + tl.arange(0, BLOCK)
+        w = tl.load(weights + row * n + i, i < n, other=0)
+        tl.store(out + row * n + i, total + tl.cumsum(w, 0), i < n)
+        total += tl.sum(w, 0)
+        most = tl.maximum(most, tl.max(tl.where(w > 0, i, 0).to(tl.int64), 0))
+    tl.store(last + row, most)
+
+
+@triton.jit
+def scaled_to(u, total):
+    return u * total
+
+
+@triton.jit
+def at_most(place, last):
+    return tl.minimum(place, last)
+
+
+@triton.jit
+def race(weight, finish):
+    """Those that win when each runs for an exponential time: one sort samples without replacement."""
+    return tl.where(weight > 0, weight / finish, -1.0)
+
+
+def choose(weights, uniform):
+    """For each row of float64 weights the places that the numbers of a row of ``uniform``, in [0, 1), fall to."""
+    rows, n = weights.shape
+    totals, last = empty((rows, n), weights.dtype), empty((rows, 1), np.dtype(np.int64))
+    launch(running_weights, (rows,), totals, last, weights, n, BLOCK=min(triton.next_power_of_2(n), 1024))
+    scaled = empty(uniform.shape, uniform.dtype)
+    pointwise(scaled_to, [scaled], [uniform, totals[:, n - 1 :]], [uniform.dtype] * 2)
+    places = search_rows(totals, scaled, True, last.dtype)
+    pointwise(at_most, [places], [places, last], [last.dtype] * 2)
+    return places
+
+
+def winners(weights, finish, count):
+    """The ``count`` winners of a race of each row, in their order."""
+    scores = empty(weights.shape, weights.dtype)
+    pointwise(race, [scores], [weights, finish], [weights.dtype] * 2)
+    return packed(order_of_rows(scores, True)[:, :count])
 
 
 # -- the loop around them -------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from ..runtime.launch import launch
 from ..runtime.pointwise import block_of
 from ..runtime.transfer import packed
 
-__all__ = ["order_of", "order_of_rows", "search_rows"]
+__all__ = ["found_in_row", "order_of", "order_of_rows", "search_rows"]
 
 INT64 = np.dtype(np.int64)
 
@@ -195,4 +195,36 @@ def search_rows(sequence, values, right, dtype):
         values.shape[-1] if values.ndim else 1, RIGHT=bool(right), SHARED=sequence.ndim == 1, STEPS=n.bit_length(),
         BLOCK=block,
     )  # fmt: skip
+    return out
+
+
+@triton.jit
+def found(out, sequence, values, total, n, INVERT: tl.constexpr, STEPS: tl.constexpr, BLOCK: tl.constexpr):
+    """Whether each value is in the sorted sequence."""
+    i = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    live = i < total
+    value = tl.load(values + i, live, other=0)
+    low = i * 0
+    high = low + n
+    for _ in range(STEPS):
+        middle = (low + high) >> 1
+        searching = live & (low < high)
+        element = tl.load(sequence + tl.minimum(middle, n - 1), searching, other=0)
+        before = element < value  # NaN, at the end of the sequence, is before nothing
+        low = tl.where(searching & before, middle + 1, low)
+        high = tl.where(searching & (before == 0), middle, high)
+    there = live & (low < n)
+    there = there & (tl.load(sequence + low, there, other=0) == value)
+    tl.store(out + i, (there != INVERT).to(out.dtype.element_ty), live)
+
+
+def found_in_row(sequence, values, invert):
+    """Whether each of ``values`` is in the sorted vector of their dtype (``invert``: is not)."""
+    sequence, values, out = packed(sequence), packed(values), empty(values.shape, np.dtype(np.bool_))
+    n, block = sequence.size, block_of(values.size)
+    if values.size:
+        launch(
+            found, (triton.cdiv(values.size, block),), out, sequence, values, values.size, n, INVERT=bool(invert),
+            STEPS=n.bit_length(), BLOCK=block,
+        )  # fmt: skip
     return out

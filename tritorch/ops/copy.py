@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._C import TensorBase, copy_into
+from .._C import TensorBase, copy_into, window
 from ..dtypes import float64
 from ..runtime import pointwise
 from ..runtime.array import DeviceArray
@@ -169,6 +169,13 @@ class fill_diagonal(Op, method=False, function=False, inplace=True, opmath=False
 
     def cpu_(input, fill_value, wrap):
         np.fill_diagonal(input, _scalar(fill_value, input.dtype), wrap)
+
+    def cuda_(input, fill_value, wrap):
+        value = fill_value._array if isinstance(fill_value, TensorBase) else fill_value
+        rows, columns = input.shape[:2]
+        for top in range(0, rows if wrap and input.ndim == 2 else min(rows, 1), columns + 1):
+            below = input[top:]
+            fill_with(window(below, (min(below.shape),), (sum(input.strides),), 0), value)
 
     def d_input(grad, wrap):
         return grad.clone().fill_diagonal_(0, wrap)

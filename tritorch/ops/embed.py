@@ -1,8 +1,10 @@
 """Copies of a tensor with one of its windows replaced."""
 
 from .._C import basic_index, window
+from ..runtime.pointwise import copy
 from ..runtime.storage import owner
 from ._index import ALL, check_strided, diagonal_window
+from ._index_kernels import cloned
 from ._op import Op, ops
 from ._schema import Dim
 
@@ -15,6 +17,11 @@ def _check_slice(src, window):
         )
 
 
+def _overwrite(window, src):
+    _check_slice(src, window)
+    copy(window, src)
+
+
 class window_scatter(Op, function=False, method=False, has_out=False, opmath=False):
     """``input`` with ``src`` in the window that a basic ``index`` names."""
 
@@ -23,6 +30,11 @@ class window_scatter(Op, function=False, method=False, has_out=False, opmath=Fal
         window = basic_index(out, index)
         _check_slice(src, window)
         window[...] = src
+        return out
+
+    def cuda(input, src, index):
+        out = cloned(input)
+        _overwrite(basic_index(out, index), src)
         return out
 
     def d_input(grad, src_shape, index):
@@ -89,9 +101,16 @@ class diagonal_scatter(Op, opmath=False):
                 [0., 1.]])
     """
 
-    def cpu(input, src, offset: int = 0, dim1: Dim = 0, dim2: Dim = 1):
+    def check(dim1, dim2):
         if dim1 == dim2:
             raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+
+    def cuda(input, src, offset, dim1, dim2):
+        out = cloned(input)
+        _overwrite(diagonal_window(out, offset, dim1, dim2), src)
+        return out
+
+    def cpu(input, src, offset: int = 0, dim1: Dim = 0, dim2: Dim = 1):
         out = input.copy()
         window = diagonal_window(out, offset, dim1, dim2)
         _check_slice(src, window)
@@ -137,11 +156,19 @@ class strided_scatter(Op, function=False, method=False, has_out=False, opmath=Fa
         check_strided(input, size, stride, offset)
         step, root = input.itemsize, owner(input)
         start = own * step
-        copy = root.reshape(-1).view(input.dtype).copy() if root.flags.c_contiguous else input.copy().reshape(-1)
-        part = window(copy, size, tuple([s * step for s in stride]), offset * step)
+        flat = root.reshape(-1).view(input.dtype).copy() if root.flags.c_contiguous else input.copy().reshape(-1)
+        part = window(flat, size, tuple([s * step for s in stride]), offset * step)
         _check_slice(src, part)
         part[...] = src
-        return window(copy, input.shape, input.strides, start)
+        return window(flat, input.shape, input.strides, start)
+
+    def cuda(input, src, size, stride, offset, own):
+        check_strided(input, size, stride, offset)
+        step, root = input.itemsize, owner(input)
+        start = own * step
+        flat = cloned(root.reshape(-1).view(input.dtype) if root.flags.c_contiguous else input.reshape(-1))
+        _overwrite(window(flat, size, tuple([s * step for s in stride]), offset * step), src)
+        return window(flat, input.shape, input.strides, start)
 
     def d_input(grad, src_shape, size, stride, offset, own):
         return ops.strided_scatter(grad.contiguous(), grad.new_zeros(src_shape), size, stride, offset - own, 0)

@@ -4,10 +4,12 @@ import numpy as np
 
 from ..dtypes import from_numpy as dtype_of
 from ..errors import cpp_name, output_shape
-from ..runtime.array import DeviceArray, result_like
+from ..runtime.array import DeviceArray, empty, result_like
 from ..runtime.jit import tl, triton
-from ..runtime.pointwise import pointwise
+from ..runtime.pointwise import copy, pointwise
 from ..shape import broadcast, expand_shape
+from ._device import refuse_host
+from ._index_kernels import put_where_true
 from ._layout import empty_as, number_array
 from ._op import Op, ops
 
@@ -93,7 +95,7 @@ class masked_fill(Op, inplace=True, opmath=False, numbers="value"):
         yield make(3, 4), make.mask(3, 1), make()
 
 
-def _scatter(out, mask, source):
+def _check_scatter(out, mask, source):
     if mask.dtype != np.bool_:
         raise RuntimeError(
             f"masked_scatter_ only supports boolean masks, but got mask with dtype {dtype_of(mask.dtype).type_name}"
@@ -103,6 +105,16 @@ def _scatter(out, mask, source):
         raise RuntimeError(
             f"masked_scatter: expected self and source to have same dtypes but got{names[0]} and {names[1]}"
         )
+
+
+def _scatter_there(out, mask, source):
+    _check_scatter(out, mask, source)
+    if not put_where_true(out, np.broadcast_to(mask, out.shape, subok=True), source):
+        raise RuntimeError("Number of elements of source < number of ones in mask")
+
+
+def _scatter(out, mask, source):
+    _check_scatter(out, mask, source)
     mask = np.broadcast_to(mask, out.shape)
     count = np.count_nonzero(mask)
     if source.size < count:
@@ -132,6 +144,18 @@ class masked_scatter(Op, inplace=True, opmath=False):
         if mask.shape != input.shape:
             expand_shape(mask.shape, input.shape, "CPUBoolType")
         _scatter(input, mask, source)
+
+    def cuda(input, mask, source):
+        out = empty(broadcast(input.shape, mask.shape), input.dtype)
+        copy(out, input)
+        _scatter_there(out, mask, source)
+        return out
+
+    def cuda_(input, mask, source):
+        refuse_host((input, mask, source))
+        if mask.shape != input.shape:
+            expand_shape(mask.shape, input.shape, "CUDABoolType")
+        _scatter_there(input, mask, source)
 
     def d_input(grad, mask):
         return grad.masked_fill(mask, 0)

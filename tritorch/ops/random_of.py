@@ -3,11 +3,15 @@
 import numpy as np
 
 from .. import _C
+from .._C import wrap
+from ..dtypes import float64
 from ..errors import invalid_combination
 from ..runtime.array import DeviceArray, empty
 from ..runtime.jit import triton
 from ..runtime.pointwise import pointwise
+from ..runtime.transfer import packed
 from ._device import mixed
+from ._index_kernels import cast
 from ._op import FLOAT32, Op, ops
 from ._random import (
     FLOAT64,
@@ -19,6 +23,7 @@ from ._random import (
     normal_into,
     uniform_into,
 )
+from ._random_kernels import choose, winners
 from ._schema import Number
 
 
@@ -194,10 +199,26 @@ class multinomial(Op, strict_out=True):
             raise RuntimeError("cannot sample n_sample <= 0 samples")
         if not replacement and num_samples > input.shape[-1]:
             raise RuntimeError("cannot sample n_sample > prob_dist.size(-1) samples without replacement")
-        if not np.isfinite(input.astype(np.float64)).all() or (input < 0).any():
+        if input.__class__ is DeviceArray:
+            weights = wrap(input)
+            good = ((weights >= 0) & weights.isfinite()).all()
+            good, positive = ops.stack([good, (weights.sum(-1, dtype=float64) > 0).all()]).tolist()
+        else:
+            good = np.isfinite(input.astype(np.float64)).all() and not (input < 0).any()
+            positive = not good or not (input.sum(-1) <= 0).any()
+        if not good:
             raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
-        if (input.sum(-1) <= 0).any():
+        if not positive:
             raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
+
+    def cuda(input, num_samples, replacement, generator):
+        weights = cast(packed(input), FLOAT64).reshape(input.size // input.shape[-1], input.shape[-1])
+        if replacement:
+            u = draw_there(uniform_into, (len(weights), num_samples), FLOAT64, generator, 0.0, 1.0)
+            picked = choose(weights, u)
+        else:
+            picked = winners(weights, draw_there(exponential_into, weights.shape, FLOAT64, generator, 1.0), num_samples)
+        return picked.reshape(*input.shape[:-1], num_samples)
 
     def cpu(input, num_samples: int, replacement: bool = False, *, generator: object = None):
         weights = input.astype(np.float64).reshape(-1, input.shape[-1])

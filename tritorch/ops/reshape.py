@@ -113,7 +113,7 @@ class reshape(View, copies=True):
 
     def cuda(input, shape):
         out = reshaped(input, shape)
-        return reshaped(packed(input), shape) if out is None else out
+        return packed(input).reshape(infer_size(shape, input.size)) if out is None else out
 
     def d_input(grad, input_shape):
         return grad.reshape(input_shape)

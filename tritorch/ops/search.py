@@ -5,11 +5,12 @@ import numpy as np
 from ..dtypes import from_numpy as dtype_of
 from ..errors import not_implemented
 from ..runtime.array import DeviceArray
+from ..runtime.transfer import packed
 from ._device_fill import filled
 from ._index_kernels import cast, pick_along
 from ._kinds import promoted
 from ._op import FLOAT32, Op, is_half
-from ._sort_kernels import search_rows
+from ._sort_kernels import found_in_row, order_of_rows, search_rows
 from ._sorting import comparable, places
 
 
@@ -180,6 +181,16 @@ class isin(Op, numbers="elements test_elements", method=False, opmath=False):
             place = np.minimum(test.searchsorted(elements), max(test.size - 1, 0))
             found = np.equal(test[place], elements) if test.size else np.zeros(elements.shape, bool)
         return np.logical_not(found) if invert else np.asarray(found)
+
+    def cuda(elements, test_elements, assume_unique, invert):
+        common = promoted([elements, test_elements]).np
+        common = FLOAT32 if is_half(common) else common
+        elements, test = (
+            cast(x, common) if x.__class__ is DeviceArray else filled((), common, x) for x in (elements, test_elements)
+        )
+        row = packed(test).reshape(1, test.size)
+        row = pick_along(row, 1, order_of_rows(row)) if test.size > 1 else row
+        return found_in_row(row.reshape(test.size), elements, invert)
 
     def samples(make):
         yield make.indices(3, 4, below=5), make.indices(3, below=5)
