@@ -73,6 +73,7 @@ class Elementwise(Op, kind=True):
     """
 
     ufunc = None
+    scalar = True
     kinds = "fc"
     result = "same"
     keep = only = kernel = ""

@@ -18,6 +18,7 @@ Note [Names a derivative may ask for]: ``grad`` (of the first output), ``grad_<o
 Derivatives speak tensor language: methods and operators of tensors, and ``ops.<name>`` for the rest.
 """
 
+import sys
 import types
 
 import numpy as np
@@ -25,6 +26,7 @@ import numpy as np
 from .. import _C
 from .._C import TensorBase
 from ..dtypes import from_numpy
+from ..runtime.jit import Kernel
 from . import _codegen, _samples, _schema
 from ._device import refuse_host
 
@@ -151,6 +153,7 @@ class Op(metaclass=OpMeta):
     windows = False  # cpu gives windows on its argument, on whatever device that is
     attribute: object = False
     ufunc = None
+    scalar = False  # True for kinds whose cuda slot is a formula of single elements, of the arguments of cpu
     cuda: object = (
         None  # the slot for a GPU: a function of arrays as cpu is, or, in elementwise kinds, a formula in Triton
     )
@@ -165,12 +168,13 @@ class Op(metaclass=OpMeta):
     fast_arguments: tuple = ()  # plain arguments that the fast path takes and can save
     domain = (-2.0, 2.0)
     samples = classmethod(_samples.of_schema)
+    bench: object = None  # the same for benchmarks: None is a large tensor for each argument
 
     def __init_subclass__(cls, kind=False, **keywords):
         super().__init_subclass__()
         for key, value in keywords.items():
             if not hasattr(Op, key) and not any(key in vars(base) for base in cls.__mro__[1:]):
-                raise TypeError(f"operator {cls.__name__}: unknown keyword {key!r}")
+                raise TypeError(f"operator {cls.__name__}: unknown keyword {key!r}{_at(cls)}")
             setattr(cls, key, value)
         cls.abstract = kind
         if not kind:
@@ -253,18 +257,29 @@ def _positional(function):
     return made
 
 
+def _at(cls, function=None):
+    """Where the author wrote it: a slot, or the class that is being defined."""
+    if function is not None:
+        code = function.__code__
+        return f" ({code.co_filename}, line {code.co_firstlineno})"
+    frame = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__") != cls.__module__:
+        frame = frame.f_back
+    return "" if frame is None else f" ({frame.f_code.co_filename}, line {frame.f_lineno})"
+
+
 def _define(cls):
     name = cls.__name__
     home, space = cls.home, cls.__dict__
     cls.short = short = cls.name or (name.removeprefix(home.replace(".", "_") + "_") if home else name)
     cls.path = f"{home}.{short}" if home else short
     if not space.get("__doc__"):
-        raise TypeError(f"operator {cls.path}: a docstring is missing")
+        raise TypeError(f"operator {cls.path}: a docstring is missing{_at(cls)}")
     if name in REGISTRY:
-        raise TypeError(f"operator {cls.path}: the name is taken by {REGISTRY[name].__module__}")
+        raise TypeError(f"operator {cls.path}: the name is taken by {REGISTRY[name].__module__}{_at(cls)}")
     cls.slot = slot = "eager" if "eager" in space else "cpu"
     if not hasattr(cls, slot):
-        raise TypeError(f"operator {cls.path}: slot cpu (or eager) is missing")
+        raise TypeError(f"operator {cls.path}: slot cpu (or eager) is missing{_at(cls)}")
     signed, derivatives = getattr(cls, slot), []
     for key, value in list(space.items()):
         if value.__class__ is types.FunctionType and not key.startswith("__"):
@@ -274,9 +289,17 @@ def _define(cls):
                 value = _positional(value)
             setattr(cls, key, staticmethod(value))
     if cls.signed is None:
-        cls.signed = _schema.checked(signed)
+        try:
+            cls.signed = _schema.checked(signed)
+        except TypeError as error:
+            raise TypeError(f"operator {cls.path}: {error}{_at(cls, signed)}") from None
     elif slot in space:  # else the arguments are those of the operator it derives from
         cls.signed, cls.args = signed, _schema.parse(signed)
+    if cls.scalar and isinstance(cls.cuda, Kernel):
+        wanted, got = _schema.names(cls.signed), cls.cuda.params
+        if len(got) != len(wanted):
+            text = f"cuda takes ({', '.join(got)}), expected the arguments of cpu: ({', '.join(wanted)})"
+            raise TypeError(f"operator {cls.path}: {text}{_at(cls, cls.cuda.fn)}")
     cls.derivatives = _derivatives(cls, derivatives) if derivatives else []
     _codegen.build(cls)
     REGISTRY[name] = cls
@@ -293,18 +316,19 @@ def _derivatives(cls, functions):
         targets = tuple(key[2:].split("__"))
         for target in targets:
             if target not in tensors:
-                raise TypeError(f"operator {cls.path}: {key} is the derivative of an unknown argument {target!r}")
+                raise TypeError(
+                    f"operator {cls.path}: {key} is the derivative of an unknown argument {target!r}{_at(cls, function)}"
+                )
         asked = _schema.positional(function)
         for ask in asked:
             if ask in arguments and ask in outs:
-                raise TypeError(f"operator {cls.path}: {key} asks for {ask!r}, an argument and an output at once")
+                raise TypeError(
+                    f"operator {cls.path}: {key} asks for {ask!r}, an argument and an output at once{_at(cls, function)}"
+                )
             if ask in ("grad", "out", "grads", "needs") or ask in arguments or ask in outs:
                 continue
             if (ask[:5] == "grad_" and ask[5:] in outs) or (ask[-6:] == "_shape" and ask[:-6] in tensors):
                 continue
-            raise TypeError(f"operator {cls.path}: {key} asks for {ask!r}, which it does not have")
-        for ask in asked:
-            if ask in arguments and ask in outs:
-                raise TypeError(f"operator {cls.path}: {key} asks for {ask!r}, an argument and an output")
+            raise TypeError(f"operator {cls.path}: {key} asks for {ask!r}, which it does not have{_at(cls, function)}")
         found.append((targets, function, asked))
     return found

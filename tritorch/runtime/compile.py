@@ -26,6 +26,7 @@ from typing import Any
 
 from .jit import Kernel, constexpr, load
 from .store import Cubin, Store, folder
+from .written import written_parameters
 
 __all__ = ["OPTIONS", "Request", "compile", "compile_many", "disassembly", "key_of", "tool"]
 
@@ -274,7 +275,7 @@ def _built(request: Request) -> Cubin:
     )
     with _Scratch(), load("tritorch.runtime.driver").compiling_for(request.arch):
         made = load("triton").compile(source, target=target, options=_options(kernel, request.options))
-        image, facts = made.kernel, made.metadata
+        image, facts, text = made.kernel, made.metadata, made.asm["ttir"]
         usage = _usage(image, facts.name)
     passed = [n for n in names if n in request.signature]
     return Cubin(
@@ -294,7 +295,13 @@ def _built(request: Request) -> Cubin:
         stack=usage["STACK"],
         spills=usage["LOCAL"],
         triton=facts.triton_version,
+        written=_written(text, [request.signature[n] for n in passed]),
     )
+
+
+def _written(text: str, kinds: list[str]) -> tuple[int, ...]:
+    found = written_parameters(text, len(kinds))
+    return tuple(i for i, kind in enumerate(kinds) if kind.startswith("*")) if found is None else found
 
 
 def _for_compiler(value):

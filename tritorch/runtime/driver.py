@@ -20,6 +20,7 @@ from .. import _C
 from . import array, interpret
 from .device import device
 from .launch import architecture, code_of, simulated_plan
+from .written import written_parameters
 
 __all__ = ["Driver", "be_active", "compiling_for"]
 
@@ -159,6 +160,7 @@ class Launcher:
             raise NotImplementedError(
                 f"kernel {source.fn.__name__}: expected pointers and numbers as arguments, got {unknown[0]}"
             )
+        self.written = self._written()
         self.codes = "".join("x" if kind == "constexpr" else code_of(kind) for kind in self.types.values())
 
     def __call__(self, x, y, z, stream, function, metadata, launch_metadata, enter_hook, exit_hook, *args):
@@ -171,8 +173,19 @@ class Launcher:
         if self.plan is None:
             self.plan = self._planned(function, args)
         _C.launch_plan(self.plan, (x, y, z), _C.current_device(), stream, values)
+        for i in self.written:
+            if isinstance(args[i], _C.TensorBase):
+                _C.bump(args[i])  # autograd must not use the values that were there (Note [Written arguments])
         if exit_hook is not None:
             exit_hook(launch_metadata)
+
+    def _written(self):
+        """The places of the pointers that the kernel writes, all of them where its IR does not tell."""
+        passed = [i for i, kind in enumerate(self.types.values()) if kind != "constexpr"]
+        pointers = [i for i in passed if list(self.types.values())[i].startswith("*")]
+        text = getattr(self.source, "ir", None)
+        found = None if text is None else written_parameters(text, len(passed))
+        return pointers if found is None else [passed[k] for k in found]
 
     def _planned(self, function, args):
         facts, fn = self.metadata, self.source.fn
@@ -222,9 +235,11 @@ def interpreted(value):
     return made
 
 
-def _compile(*args, **kwargs):
+def _compile(src, *args, **kwargs):
     with interpret.unpatched():
-        return _triton_compile(*args, **kwargs)
+        made = _triton_compile(src, *args, **kwargs)
+    made.src.ir = made.asm.get("ttir")  # for the launcher, which Triton makes of `src` when it first launches
+    return made
 
 
 with interpret.unpatched():  # at its first use this imports a part of Triton that wants the compiler's language

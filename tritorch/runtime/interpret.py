@@ -229,6 +229,7 @@ def _patch():
     def associative_scan(input, axis, combine_fn, reverse=False, **kwargs):
         return _Scan(axis, combine_fn, reverse).apply(input)
 
+    _scope.set_attr(tl.tensor, "__index__", lambda x: int(x.handle.data.item()))  # 3.6's own fails with NumPy 2.4
     for module in (tl, tl.core):
         _scope.set_attr(module, "reduce", reduce)
         _scope.set_attr(module, "associative_scan", associative_scan)

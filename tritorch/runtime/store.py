@@ -42,6 +42,8 @@ class Cubin:
         global_scratch, profile_scratch: (bytes, alignment) of scratch memory for each program.
         registers, stack, spills: what a thread uses: 32-bit registers, bytes of stack, bytes of local memory.
         triton: the version that compiled it.
+        written: the places, among the parameters, of the pointers that it writes (all of them where its IR does not
+            tell, Note [Written arguments]).
     """
 
     name: str
@@ -60,6 +62,7 @@ class Cubin:
     stack: int
     spills: int
     triton: str
+    written: tuple[int, ...] = ()
 
 
 _NAMES = {f.name for f in fields(Cubin)}

@@ -119,9 +119,10 @@ def _on_device(op, device):
     def twice():
         if why is not None:
             raise NotApplicable(why)
-        if op.device_loop() is None and op.slot == "cpu":
-            raise NotApplicable("it has no kernel")
-        operators.deterministic(op, device="cuda")
+        try:
+            operators.deterministic(op, device="cuda")
+        except NotImplementedError as error:
+            raise NotApplicable("it has no kernel") from error
 
     device = "GPU" if gpu.is_real() else "interpreter"
     yield f"{device}: values, gradients", each(lambda: samples_of(op, requires_grad=True), gradients=True)
