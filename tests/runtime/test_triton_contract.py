@@ -221,3 +221,11 @@ def test_nothing_else_touches_triton():
             if any(name.partition(".")[0] == "triton" for name in names):
                 found.add(str(path.relative_to(RUNTIME)) if RUNTIME in path.parents else str(path))
     assert found <= {"interpret.py", "interpret_math.py", "interpret_offsets.py", "driver.py"}
+
+
+def test_autotuners_keep_their_choices_so():
+    text = inspect.getsource(triton.runtime.Autotuner)
+    assert "if key not in self.cache" in text and re.search(r"self\.cache\[key\] = builtins\.min", text)
+    assert "key = [_args[key] for key in self.keys if key in _args]" in text
+    config = triton.Config({"BLOCK": 1})
+    assert (config.num_warps, config.num_stages, config.num_ctas, config.maxnreg) == (4, 3, 1, None)

@@ -28,7 +28,7 @@ from .jit import Kernel, constexpr, load
 from .store import Cubin, Store, folder
 from .written import written_parameters
 
-__all__ = ["OPTIONS", "Request", "compile", "compile_many", "disassembly", "key_of", "tool"]
+__all__ = ["OPTIONS", "Request", "compile", "compile_many", "disassembly", "key_of", "source_key", "tool"]
 
 # What a launch may ask of the compiler, with the values that hold where it does not. All are passed explicitly:
 # Triton's own defaults differ between its versions.
@@ -113,7 +113,7 @@ def key_of(request: Request) -> str:
         wanted, got = ", ".join(names), ", ".join(sorted(given.union(request.aligned)))
         raise TypeError(f"kernel {kernel.__name__}: expected a type or a value for each of {wanted}, got {got}")
     facts = {
-        "source": _source_key(kernel),
+        "source": source_key(kernel),
         "signature": [(n, request.signature[n]) for n in names if n in request.signature],
         "constants": [(n, _constant_key(kernel, n, request.constants[n])) for n in names if n in request.constants],
         "aligned": sorted(request.aligned),
@@ -145,7 +145,7 @@ def _parameters(kernel) -> tuple[str, ...]:
 
 def _constant_key(kernel, name, value) -> str:
     if _is_function(value):
-        return _source_key(value)
+        return source_key(value)
     if isinstance(value, tuple):
         return "(" + ", ".join(_constant_key(kernel, name, v) for v in value) + ")"
     if value is None or isinstance(value, (bool, int, float, str)):
@@ -161,7 +161,8 @@ def _is_function(value) -> bool:
 _texts: dict[int, tuple[Any, str]] = {}  # id(kernel) -> (kernel, key): alive as long as the kernel is remembered
 
 
-def _source_key(kernel) -> str:
+def source_key(kernel) -> str:
+    """A hash of a kernel's text, of all it calls, and of the constants that they read."""
     known = _texts.get(id(kernel))
     if known is None:
         parts: list[str] = []
