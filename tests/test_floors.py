@@ -28,7 +28,7 @@ FLOORS = {
     11: ["tritorch._api*"],
     12: ["tritorch", "tritorch.autograd.functional"],
     13: ["tritorch.__init__"],
-    14: ["tritorch.cli", "perf", "examples", "scripts"],
+    14: ["tritorch.cli", "tritorch.__main__", "perf", "examples", "scripts"],
 }
 ROOMS = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 LAZY_DOORS = {"tritorch.runtime"}  # the one room that may import triton inside a function

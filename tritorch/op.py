@@ -20,6 +20,8 @@ A class derives from a kind, has a docstring, and these slots; all are functions
 ``samples``        what tests call it with: ``samples(make)`` yields tensors or tuples of arguments, the last of which may
                    be a dict; ``make(3, 4)`` draws a tensor, ``make.indices(5, below=3)`` integers, ``make.mask(3)`` bools.
 ``bench``          the same for benchmarks, at sizes that matter.
+``reference``      what it means in eager lines, of tensors: tests hold values and gradients against it, benchmarks time
+                   it, with torch's tensors too (so it uses methods and Python's operators alone).
 =================  ====================================================================================================
 
 Kinds: :class:`Elementwise`, :class:`Reduction`, :class:`RowWise`, :class:`Scan`, :class:`View`, :class:`Creation`, and

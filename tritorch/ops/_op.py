@@ -169,6 +169,7 @@ class Op(metaclass=OpMeta):
     domain = (-2.0, 2.0)
     samples = classmethod(_samples.of_schema)
     bench: object = None  # the same for benchmarks: None is a large tensor for each argument
+    reference: object = None  # what it means in eager lines of tensors, for its tests and benchmarks
 
     def __init_subclass__(cls, kind=False, **keywords):
         super().__init_subclass__()

@@ -130,13 +130,32 @@ def samples_of(op: Any, dtype: dtype | None = None, **options: Any) -> list[Samp
 
     ``options`` are those of :class:`Make`: device, layout, requires_grad, seed.
     """
-    make = Make(dtype or own_dtype(op), domain=op.domain, **options)
+    return _drawn(op.samples, Make(dtype or own_dtype(op), domain=op.domain, **options))
+
+
+def _drawn(slot: Any, make: Make) -> list[Sample]:
     found = []
-    for call in op.samples(make):
+    for call in slot(make):
         call = call if isinstance(call, tuple) else (call,)
         *args, last = call or ({},)
         found.append(Sample(tuple(args), last) if isinstance(last, dict) else Sample((*args, last), {}))
     return found
+
+
+LARGE = 1024, 1024
+
+
+def large_of(op: Any, dtype: dtype | None = None, **options: Any) -> list[Sample]:
+    """Calls at sizes that matter, for benchmarks: those of the slot ``bench``, or one with a tensor of a million elements
+    for each argument, along the last dim; the samples themselves where the schema does not tell what else to hand."""
+    make = Make(dtype or own_dtype(op), domain=op.domain, **options)
+    if op.bench is not None:
+        return _drawn(op.bench, make)
+    names = _required(op)
+    if not names or not _is_plain(op) or any(a.role in ("tensors", "star", "shape") for a in op.args):
+        return samples_of(op, dtype, **options)
+    along = {"dim": -1} if any(a.name == "dim" for a in op.args) else {}
+    return _drawn(lambda make: [_call(op, [make(*LARGE) for _ in names], **along)], make)
 
 
 def is_public(op: Any) -> bool:

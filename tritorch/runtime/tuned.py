@@ -140,7 +140,9 @@ class Choices(dict):
         """The key as the file has it, and the entry's id."""
         known = dict(zip(self.tuner.keys, key, strict=False))
         types = [str(x) for x in key[len(self.tuner.keys) :]]
-        shown: dict[str, Any] = {**{n: x if isinstance(x, (bool, int, float, str)) or x is None else str(x) for n, x in known.items()}}
+        shown: dict[str, Any] = {
+            **{n: x if isinstance(x, (bool, int, float, str)) or x is None else str(x) for n, x in known.items()}
+        }
         shown["dtypes"] = [t.rpartition(".")[2] for t in types]
         name = sha256(json.dumps([self.kernel, self.device, shown]).encode()).hexdigest()[:10]
         return shown, name

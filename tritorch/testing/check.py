@@ -1,6 +1,5 @@
 """``check_op``: all generic tests of one operator, as one call; what ``tritorch check`` shows as a table."""
 
-import itertools
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -14,7 +13,7 @@ from . import devices, operators
 from .calls import assert_same, mapped, needs_grad, operator_of, poisoned, run, tensors_of
 from .operators import NotApplicable
 
-__all__ = ["Check", "check_op", "examine"]
+__all__ = ["Check", "check_op", "examine", "examine_device"]
 
 
 class Check(NamedTuple):
@@ -43,6 +42,7 @@ def examine(op: Any, *, reference: Callable | None = None, device: str | None = 
         device: "cuda" to compare a device with the CPU; None does where there is one, simulated or real; "cpu" does not.
     """
     op = operator_of(op)
+    reference = reference or op.reference
     window = bool(op.windows)
     tests: list[tuple[str, Callable[[], Any]]] = [
         ("samples", lambda: operators.samples_run(op)),
@@ -62,7 +62,15 @@ def examine(op: Any, *, reference: Callable | None = None, device: str | None = 
         ("determinism", lambda: operators.deterministic(op)),
         ("nothing to derive", lambda: operators.without_derivative(op)),
     ]
-    for name, test in itertools.chain(tests, _on_device(op, device)):
+    for name, test in tests:
+        yield _checked(name, test)
+    if device != "cpu":
+        yield from examine_device(op)
+
+
+def examine_device(op: Any) -> Iterator[Check]:
+    """The part of :func:`examine` that compares a device with the CPU."""
+    for name, test in _on_device(operator_of(op)):
         yield _checked(name, test)
 
 
@@ -100,9 +108,9 @@ def _against(op, reference):
             assert_same([x for x in mine if x is not None], [x for x in theirs if x is not None], tolerance=1e-4)
 
 
-def _on_device(op, device):
+def _on_device(op):
     """The tests that need a device."""
-    why = "asked for the CPU alone" if device == "cpu" else gpu.explain()
+    why = gpu.explain()
 
     def each(samples: Callable[[], list[Sample]], **options):
         def test():

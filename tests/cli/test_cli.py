@@ -1,0 +1,209 @@
+"""The command line: what it shows, its exit codes, and what it says of bad input: never a traceback."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+import tritorch
+
+ROOT = Path(tritorch.__file__).resolve().parent.parent
+triton = pytest.mark.skipif(find_spec("triton") is None, reason="Triton is not installed")
+
+SOUND = '''
+import numpy as np
+from tritorch.op import Elementwise, tl, triton
+
+
+class relu_squared(Elementwise, inplace=True):
+    """The square of the positive part."""
+
+    def cpu(input):
+        return np.square(np.maximum(input, 0))
+
+    @triton.jit
+    def cuda(input):
+        return tl.where(input < 0, 0.0, input * input)
+
+    def d_input(grad, input):
+        return grad * 2 * input.clamp(min=0)
+
+    def reference(input):
+        return input.relu() ** 2
+
+    def bench(make):
+        yield make(64, 256)
+'''
+KERNEL = '''
+import numpy as np
+from tritorch.op import Op, empty, launch, tl, triton
+
+
+@triton.jit
+def doubling(x, out, n, BLOCK: tl.constexpr):
+    i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    value = tl.load(x + i, mask=i < n, other=0.0)
+    tl.store(out + i, value * 2, mask=i < n)
+
+
+class doubled(Op):
+    """Twice the input."""
+
+    def cpu(input):
+        return input + input
+
+    def cuda(input):
+        out = empty(input.shape, input.dtype)
+        launch(doubling, (triton.cdiv(input.size, 1024),), input, out, input.size, BLOCK=1024)
+        return out
+
+    def samples(make):
+        yield make(3000)
+'''
+
+
+def call(*arguments, **environment):
+    """The exit code, the output and the errors of a command."""
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)]), **environment}
+    env.pop("TRITORCH_SIM", None)
+    done = subprocess.run(
+        [sys.executable, "-m", "tritorch", *map(str, arguments)], capture_output=True, text=True, env=env, timeout=120
+    )
+    assert "Traceback" not in done.stderr + done.stdout, done.stderr
+    return done.returncode, done.stdout, done.stderr
+
+
+def written(folder, text, name="mine.py"):
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def line_of(path, words):
+    return next(i for i, line in enumerate(path.read_text().splitlines(), 1) if words in line)
+
+
+def test_info():
+    code, out, _ = call("info", "--json")
+    facts = json.loads(out)
+    assert code == 0 and facts["tritorch"].startswith(tritorch.__version__) and facts["numpy"][0].isdigit()
+    assert {"cuda", "cuda:0"} & set(facts) and "cubins" in facts["kernels kept"]
+    code, out, _ = call("info")
+    assert code == 0 and out.startswith("tritorch\n") and f"  python  {' ' * 10}"[:8] in out
+
+
+@triton
+def test_check_of_a_sound_operator(tmp_path):
+    code, out, errors = call("check", f"{written(tmp_path, SOUND)}:relu_squared", "--json")
+    found = json.loads(out)
+    assert code == found["exit"] == 0, out + errors
+    passed = {(row["execution"], row["check"]) for row in found["checks"] if row["passed"]}
+    assert {("NumPy", "reference"), ("NumPy", "gradgradcheck"), ("interpreter", "values, gradients")} <= passed
+    assert {execution for execution, _ in passed} >= {"NumPy", "interpreter", "sm_80", "sm_90"}
+    moved = next(row for row in found["checks"] if row["check"] == "bytes")
+    assert moved["passed"] and "0.13 MB, 1.00 of the minimum" in moved["detail"]
+    machine = next(row for row in found["checks"] if row["execution"] == "sm_80" and "relu_squared" in row["check"])
+    assert "0 spilled" in machine["detail"] and "128 bits" in machine["detail"]
+
+
+@triton
+def test_check_finds_what_differs(tmp_path):
+    """The kernel forgets that NaN is to stay NaN: torch's maximum hands it on, tl.maximum does not."""
+    path = written(tmp_path, SOUND.replace("tl.where(input < 0, 0.0, input * input)", "tl.maximum(input, 0.0) * input"))
+    code, out, _ = call("check", path)
+    assert code == 0 or "FAILED" in out
+    path = written(tmp_path, SOUND.replace("input * input)", "input + input)"))
+    code, out, _ = call("check", path)
+    assert code == 1 and "relu_squared: " in out and "failed" in out.splitlines()[0]
+    failed = [line.split() for line in out.splitlines() if " FAILED " in line]
+    assert failed and {line[0] for line in failed} == {"interpreter"}
+
+
+@triton
+def test_a_kernel_that_writes_beyond_its_tensor(tmp_path):
+    path = written(tmp_path, KERNEL.replace("value * 2, mask=i < n)", "value * 2)"))
+    code, _, errors = call("check", path)
+    assert code == 2 and "operator doubled: " in errors
+    assert f"{path}:{line_of(path, 'tl.store')}: tl.store(out + i, value * 2)" in errors
+
+
+@triton
+def test_a_kernel_that_does_not_compile(tmp_path):
+    path = written(tmp_path, KERNEL.replace("value * 2,", "tl.no_such_thing(value),"))
+    code, _, errors = call("check", path)
+    assert code == 2 and "no_such_thing" in errors
+    assert f"{path}:{line_of(path, 'no_such_thing')}: " in errors
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "line"),
+    [
+        ("x = 1\ndef f(:\n    pass\n", "invalid syntax", "def f(:"),
+        ("import tritorch\n", "no operator in the file", ""),
+        ("import numpy\nnumpy.no_such_thing()\n", "has no attribute 'no_such_thing'", "numpy.no_such_thing()"),
+        (SOUND.replace("d_input", "d_inptu"), "the derivative of an unknown argument 'inptu'", "def d_inptu"),
+        (SOUND.replace("np.square(np", "np.sqare(np"), "", ""),
+        ("import sys\nsys.exit(3)\n", "SystemExit", "sys.exit(3)"),
+    ],
+    ids=["syntax", "no operator", "raises", "definition", "in a slot", "exits"],
+)
+def test_files_that_are_wrong(tmp_path, text, words, line):
+    path = written(tmp_path, text)
+    code, out, errors = call("check", path)
+    if not words:  # it can be imported: the checks say what is wrong, and where
+        assert code == 1 and f"{path}:{line_of(path, 'np.sqare')}: " in out
+        return
+    assert code == 2 and not out and errors.startswith("tritorch: ") and words in errors
+    if line:
+        assert f"line {line_of(path, line)})" in errors or f"{path}:{line_of(path, line)}: {line}" in errors
+
+
+def test_targets_that_are_not_there(tmp_path):
+    path = written(tmp_path, SOUND)
+    for target, words in (
+        (tmp_path / "none.py", "there is no such file"),
+        (f"{path}:other", "no operator is named 'other'; there are relu_squared"),
+        ("no_such_module", "expected a file that ends in .py, or the name of a module"),
+    ):
+        for command in ("check", "bench"):
+            code, _, errors = call(command, target)
+            assert code == 2 and words in errors
+
+
+def test_an_operator_of_the_library(tmp_path):
+    code, out, errors = call("check", "tritorch.ops.arithmetic:neg", "--arch", "90")
+    assert code == 0, out + errors
+    assert "neg: " in out and "sm_80" not in out
+
+
+def test_bench(tmp_path):
+    code, out, errors = call("bench", written(tmp_path, SOUND), "--rounds", "2", "--json")
+    assert code == 0, errors
+    (entry,) = json.loads(out)["operators"]
+    forward, both = entry["times"]
+    assert forward["call"] == "64x256" and {"tritorch", "eager", "numpy"} <= set(forward["seconds"])
+    assert both["backward"] and "numpy" not in both["seconds"] and min(both["seconds"].values()) > 0
+    if find_spec("triton"):
+        assert "1.00 of the minimum" in entry["device"]["bytes"][0] and 0 < entry["device"]["host"] < 1000
+
+
+def test_tune(tmp_path):
+    file = tmp_path / "tuned.json"
+    entry = {
+        "id": "abcdef0123", "kernel": "mine.filled", "device": "a card", "key": {"n": 100, "dtypes": ["float32"]},
+        "config": {"BLOCK": 64, "num_warps": 2}, "source": "s", "pinned": False,
+    }  # fmt: skip
+    file.write_text(json.dumps({"version": 1, "choices": [entry]}))
+    code, out, _ = call("tune", "list", TRITORCH_TUNED=str(file))
+    assert code == 0 and "mine.filled" in out and "n=100 dtypes=float32" in out and "BLOCK=64 num_warps=2" in out
+    code, out, _ = call("tune", "pin", "abc", "BLOCK=128", "--json", TRITORCH_TUNED=str(file))
+    assert code == 0 and json.loads(out)[0]["config"] == {"BLOCK": 128, "num_warps": 2} and json.loads(out)[0]["pinned"]
+    code, out, _ = call("tune", "unpin", "abc", "--json", TRITORCH_TUNED=str(file))
+    assert code == 0 and json.loads(out) == [entry]
+    for words in (["pin", "xyz"], ["pin", "abc", "COLOUR=red"], ["pin", "abc", "BLOCK"], ["pin"], ["paint"]):
+        code, _, errors = call("tune", *words, TRITORCH_TUNED=str(file))
+        assert code == 2 and errors
