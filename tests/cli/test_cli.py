@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import tritorch
+from tritorch.cli.main import main
 
 ROOT = Path(tritorch.__file__).resolve().parent.parent
 triton = pytest.mark.skipif(find_spec("triton") is None, reason="Triton is not installed")
@@ -66,15 +67,23 @@ class doubled(Op):
 '''
 
 
-def call(*arguments, **environment):
-    """The exit code, the output and the errors of a command."""
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)]), **environment}
-    env.pop("TRITORCH_SIM", None)
-    done = subprocess.run(
-        [sys.executable, "-m", "tritorch", *map(str, arguments)], capture_output=True, text=True, env=env, timeout=120
-    )
-    assert "Traceback" not in done.stderr + done.stdout, done.stderr
-    return done.returncode, done.stdout, done.stderr
+@pytest.fixture
+def call(capsys, monkeypatch):
+    """``call(*arguments, **environment)``: the exit code, the output and the errors of a command."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), *filter(None, sys.path)]))
+
+    def run(*arguments, **environment):
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        try:
+            code = main([str(x) for x in arguments])
+        except SystemExit as error:  # of argparse
+            code = error.code
+        out, errors = capsys.readouterr()
+        assert "Traceback" not in out + errors, out + errors
+        return code, out, errors
+
+    return run
 
 
 def written(folder, text, name="mine.py"):
@@ -87,17 +96,23 @@ def line_of(path, words):
     return next(i for i, line in enumerate(path.read_text().splitlines(), 1) if words in line)
 
 
-def test_info():
+def test_info(call):
     code, out, _ = call("info", "--json")
     facts = json.loads(out)
     assert code == 0 and facts["tritorch"].startswith(tritorch.__version__) and facts["numpy"][0].isdigit()
     assert {"cuda", "cuda:0"} & set(facts) and "cubins" in facts["kernels kept"]
     code, out, _ = call("info")
-    assert code == 0 and out.startswith("tritorch\n") and f"  python  {' ' * 10}"[:8] in out
+    assert code == 0 and out.startswith("tritorch\n") and "kernels kept" in out
+
+
+def test_as_a_module():
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])}
+    done = subprocess.run([sys.executable, "-m", "tritorch", "--version"], capture_output=True, text=True, env=env)
+    assert done.returncode == 0 and done.stdout == f"tritorch {tritorch.__version__}\n"
 
 
 @triton
-def test_check_of_a_sound_operator(tmp_path):
+def test_check_of_a_sound_operator(call, tmp_path):
     code, out, errors = call("check", f"{written(tmp_path, SOUND)}:relu_squared", "--json")
     found = json.loads(out)
     assert code == found["exit"] == 0, out + errors
@@ -111,11 +126,7 @@ def test_check_of_a_sound_operator(tmp_path):
 
 
 @triton
-def test_check_finds_what_differs(tmp_path):
-    """The kernel forgets that NaN is to stay NaN: torch's maximum hands it on, tl.maximum does not."""
-    path = written(tmp_path, SOUND.replace("tl.where(input < 0, 0.0, input * input)", "tl.maximum(input, 0.0) * input"))
-    code, out, _ = call("check", path)
-    assert code == 0 or "FAILED" in out
+def test_check_finds_what_differs(call, tmp_path):
     path = written(tmp_path, SOUND.replace("input * input)", "input + input)"))
     code, out, _ = call("check", path)
     assert code == 1 and "relu_squared: " in out and "failed" in out.splitlines()[0]
@@ -124,7 +135,7 @@ def test_check_finds_what_differs(tmp_path):
 
 
 @triton
-def test_a_kernel_that_writes_beyond_its_tensor(tmp_path):
+def test_a_kernel_that_writes_beyond_its_tensor(call, tmp_path):
     path = written(tmp_path, KERNEL.replace("value * 2, mask=i < n)", "value * 2)"))
     code, _, errors = call("check", path)
     assert code == 2 and "operator doubled: " in errors
@@ -132,7 +143,7 @@ def test_a_kernel_that_writes_beyond_its_tensor(tmp_path):
 
 
 @triton
-def test_a_kernel_that_does_not_compile(tmp_path):
+def test_a_kernel_that_does_not_compile(call, tmp_path):
     path = written(tmp_path, KERNEL.replace("value * 2,", "tl.no_such_thing(value),"))
     code, _, errors = call("check", path)
     assert code == 2 and "no_such_thing" in errors
@@ -151,7 +162,7 @@ def test_a_kernel_that_does_not_compile(tmp_path):
     ],
     ids=["syntax", "no operator", "raises", "definition", "in a slot", "exits"],
 )
-def test_files_that_are_wrong(tmp_path, text, words, line):
+def test_files_that_are_wrong(call, tmp_path, text, words, line):
     path = written(tmp_path, text)
     code, out, errors = call("check", path)
     if not words:  # it can be imported: the checks say what is wrong, and where
@@ -162,26 +173,27 @@ def test_files_that_are_wrong(tmp_path, text, words, line):
         assert f"line {line_of(path, line)})" in errors or f"{path}:{line_of(path, line)}: {line}" in errors
 
 
-def test_targets_that_are_not_there(tmp_path):
+def test_targets_that_are_not_there(call, tmp_path):
     path = written(tmp_path, SOUND)
     for target, words in (
         (tmp_path / "none.py", "there is no such file"),
         (f"{path}:other", "no operator is named 'other'; there are relu_squared"),
         ("no_such_module", "expected a file that ends in .py, or the name of a module"),
     ):
-        for command in ("check", "bench"):
-            code, _, errors = call(command, target)
-            assert code == 2 and words in errors
+        code, _, errors = call("check", target)
+        assert code == 2 and words in errors
+    code, _, errors = call("bench", tmp_path / "none.py")
+    assert code == 2 and "there is no such file" in errors
 
 
-def test_an_operator_of_the_library(tmp_path):
+def test_an_operator_of_the_library(call, tmp_path):
     code, out, errors = call("check", "tritorch.ops.arithmetic:neg", "--arch", "90")
     assert code == 0, out + errors
     assert "neg: " in out and "sm_80" not in out
 
 
-def test_bench(tmp_path):
-    code, out, errors = call("bench", written(tmp_path, SOUND), "--rounds", "2", "--json")
+def test_bench(call, tmp_path):
+    code, out, errors = call("bench", written(tmp_path, SOUND), "--rounds", "1", "--json")
     assert code == 0, errors
     (entry,) = json.loads(out)["operators"]
     forward, both = entry["times"]
@@ -191,7 +203,7 @@ def test_bench(tmp_path):
         assert "1.00 of the minimum" in entry["device"]["bytes"][0] and 0 < entry["device"]["host"] < 1000
 
 
-def test_tune(tmp_path):
+def test_tune(call, tmp_path):
     file = tmp_path / "tuned.json"
     entry = {
         "id": "abcdef0123", "kernel": "mine.filled", "device": "a card", "key": {"n": 100, "dtypes": ["float32"]},
