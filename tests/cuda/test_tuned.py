@@ -72,7 +72,7 @@ def test_pinned(path):
     tuned.unpin(entry["id"])
     assert taken(fresh()) == 64 and tuned.choices() == [entry]
     for name, changes in (("none", {}), ("", {"COLOUR": 3})):
-        with pytest.raises(ValueError, match="expected (the id of one choice|names among BLOCK)"):
+        with pytest.raises(ValueError, match=r"expected (the id of one choice|names among BLOCK)"):
             tuned.pin(name, changes)
 
 
