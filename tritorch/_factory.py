@@ -222,6 +222,8 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
         device = data.device
     array = _array_of(data, None if dtype is None else as_dtype(dtype, "tensor"), copy=True)
     made = _C.wrap(array if device is None and not moved else _place(array, device, "tensor"))
+    if pin_memory:
+        made = made.pin_memory()
     if requires_grad:
         made.requires_grad = True
     return made
@@ -311,7 +313,8 @@ def is_tensor(obj):
 
 def scalar_tensor(s, *, dtype=None, device=None, layout=None, requires_grad=False, pin_memory=False):
     """A 0-dim tensor of one number, in the default dtype unless given."""
-    return tensor(s, dtype=dtype or dtypes.get_default_dtype(), device=device, requires_grad=requires_grad)
+    kind = dtype or dtypes.get_default_dtype()
+    return tensor(s, dtype=kind, device=device, requires_grad=requires_grad, pin_memory=pin_memory)
 
 
 def typename(obj):

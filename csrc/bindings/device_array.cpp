@@ -1,8 +1,8 @@
 // Arrays whose memory lies on a device: np.ndarray's shapes, strides and views over a device address, which
 // NumPy never follows because every function that would is refused by the subclass. Their copies to and from
 // the host.
-#include "../device/pinned.h"
 #include "device.h"
+#include "pinned.h"
 #include "tensor.h"
 
 #include <vector>
@@ -151,7 +151,7 @@ struct Copy {
     // Waits, or leaves word that the host memory is in use.
     void finish() const {
         if (!non_blocking) TRITORCH_CALL(cuStreamSynchronize, stream);
-        else device::Pinned::instance().used(host, memory->device, stream);
+        else pinned_use(host, memory->device, stream);
     }
 };
 

@@ -325,7 +325,8 @@ def test_loader_attributes_are_fixed():
     assert list(loader) == [1, 1, 1]
 
 
-def test_loader_accepts_pin_memory():
+def test_loader_accepts_pin_memory(monkeypatch):
+    monkeypatch.setattr(tritorch.cuda, "is_available", lambda: False)
     with pytest.warns(UserWarning, match="no accelerator is found"):
         assert rows(DataLoader(range(2), pin_memory=True)) == [[0], [1]]
 

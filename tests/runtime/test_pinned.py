@@ -75,9 +75,11 @@ def test_sizes_that_are_none():
     assert _C.pinned_empty((0, 3), np.float32).shape == (0, 3)
     with pytest.raises(ValueError, match="negative"):
         _C.pinned_empty((-1,), np.float32)
-    _C.sim_fail("host", 1)
+    _C.sim_fail("host", 1)  # refused once: what is cached goes back, and the driver is asked again
+    assert _C.pinned_empty((1 << 20,), np.float32).nbytes == 4 << 20
+    _C.pinned_empty_cache()
     with pytest.raises(RuntimeError, match="out of memory"):
-        _C.pinned_empty((1 << 20,), np.float32)
+        _C.pinned_empty((1 << 60,), np.uint8)
     assert _C.pinned_empty((1 << 20,), np.float32).nbytes == 4 << 20
 
 
@@ -95,3 +97,83 @@ def test_record_stream_names_the_stream_to_the_memory():
     x = tritorch.ones(64, device="cuda")
     x.record_stream(side)
     assert x.is_cuda and tritorch.ones(3).record_stream(side) is None
+
+
+# --- tensors ---------------------------------------------------------------------------------------------------
+
+
+def test_a_copy_to_the_device_that_does_not_wait_reads_pinned_memory_when_it_runs():
+    host = tritorch.ones(64).pin_memory()
+    there = host.to("cuda", non_blocking=True)
+    host.fill_(2)  # too early
+    assert bool((there.cpu() == 2).all())
+    there = host.cuda()  # waits
+    host.fill_(3)
+    assert bool((there.cpu() == 2).all())
+    there = tritorch.ones(64).to("cuda", non_blocking=True)  # pageable: its bytes are taken at once
+    assert bool((there.cpu() == 1).all())
+
+
+def test_a_copy_to_the_host_that_does_not_wait_comes_into_pinned_memory_later():
+    there = tritorch.ones(64, device="cuda")
+    _C.device_synchronize(0)
+    host = there.to("cpu", non_blocking=True)
+    assert host.is_pinned()
+    host.fill_(0)
+    tritorch.cuda.synchronize()
+    assert bool((host == 1).all()) and not there.cpu().is_pinned()
+    turned = tritorch.arange(6.0, device="cuda").reshape(2, 3).t()
+    again = turned.to("cpu", non_blocking=True)
+    tritorch.cuda.synchronize()
+    assert again.stride() == turned.stride() and bool((again == turned.cpu()).all())
+
+
+@pytest.mark.parametrize("non_blocking", [False, True])
+def test_copy_across(non_blocking):
+    there = tritorch.arange(6.0, device="cuda").reshape(2, 3)
+    expected = tritorch.arange(6.0).reshape(2, 3)
+    for host in (
+        tritorch.zeros(2, 3, pin_memory=True),
+        tritorch.zeros(2, 3, dtype=tritorch.int64).pin_memory(),
+        tritorch.zeros(4, 2, 3).pin_memory(),
+        tritorch.zeros(3, 2).t(),
+        tritorch.zeros(2, 3),
+    ):
+        pinned_before = host.is_pinned()
+        host.copy_(there, non_blocking=non_blocking)
+        tritorch.cuda.synchronize()
+        assert host.is_pinned() == pinned_before and bool((host == expected).all())
+        back = tritorch.zeros(host.shape, device="cuda").copy_(host, non_blocking=non_blocking)
+        assert bool((back.cpu() == expected).all())
+    for x in (tritorch.zeros(3, 2, device="cuda").t(), tritorch.zeros(2, 3, device="cuda", dtype=tritorch.int32)):
+        assert bool((x.copy_(expected, non_blocking).cpu() == expected).all())
+
+
+def test_pinned_memory_that_died_while_a_copy_of_another_stream_read_it_is_not_given_out():
+    side = tritorch.cuda.Stream()
+    host = tritorch.ones(64).pin_memory()
+    address = host.data_ptr()
+    with tritorch.cuda.stream(side):
+        there = host.to("cuda", non_blocking=True)
+    del host
+    other = tritorch.full((64,), 5.0, pin_memory=True)
+    assert other.data_ptr() != address
+    side.synchronize()
+    assert bool((there.cpu() == 1).all())
+    del other
+    addresses = [x.data_ptr() for x in [tritorch.empty(64, pin_memory=True) for _ in range(2)]]
+    assert address in addresses
+
+
+def test_creation_and_loaders_pin():
+    for made in (
+        tritorch.ones(3, pin_memory=True), tritorch.tensor([1.0], pin_memory=True), tritorch.randn(3, pin_memory=True),
+        tritorch.randint(0, 5, (3,), pin_memory=True), tritorch.empty(2, pin_memory=True, requires_grad=True),
+        tritorch.ones(3).new_zeros(2, pin_memory=True), tritorch.zeros_like(tritorch.ones(3), pin_memory=True),
+    ):  # fmt: skip
+        assert made.is_pinned() and made.is_leaf
+    with pytest.raises(RuntimeError, match="only dense CPU tensors can be pinned"):
+        tritorch.ones(3, device="cuda", pin_memory=True)
+    data = [{"x": tritorch.ones(2), "name": str(i)} for i in range(4)]
+    for batch in tritorch.utils.data.DataLoader(data, batch_size=2, pin_memory=True):
+        assert batch["x"].is_pinned() and batch["name"] in (["0", "1"], ["2", "3"])

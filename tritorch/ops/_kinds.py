@@ -233,7 +233,8 @@ class Creation(Op, kind=True):
 
     @classmethod
     def finish_lines(cls):
-        return ["    out_ = wrap(r)", "    if requires_grad: out_.requires_grad = True"]
+        pin = "    if pin_memory: out_ = out_.pin_memory()"
+        return ["    out_ = wrap(r)", pin, "    if requires_grad: out_.requires_grad = True"]
 
 
 class Like(Creation, kind=True):

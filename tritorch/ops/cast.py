@@ -40,11 +40,11 @@ def _refuse(args, kwargs):
 
 
 def _target(args, kwargs):
-    """(dtype, device, copy) that the arguments of ``to`` name."""
+    """(dtype, device, non_blocking, copy) that the arguments of ``to`` name."""
     args = list(args)
     dtype, device, copy = kwargs.pop("dtype", None), kwargs.pop("device", None), kwargs.pop("copy", False)
     other = kwargs.pop("other", None)
-    kwargs.pop("non_blocking", None)
+    non_blocking = kwargs.pop("non_blocking", False)
     if args and not isinstance(args[0], bool):
         first = args.pop(0)
         if isinstance(first, TensorBase):
@@ -58,14 +58,14 @@ def _target(args, kwargs):
         else:
             raise _refuse([first, *args], kwargs)
     if args:
-        args.pop(0)  # non_blocking
+        non_blocking = args.pop(0)
     if args:
         copy = args.pop(0)
     if args or kwargs:
         raise _refuse(args, kwargs)
     if other is not None:
         dtype, device = other.dtype, other.device
-    return None if dtype is None else as_dtype(dtype, "to"), device, copy
+    return None if dtype is None else as_dtype(dtype, "to"), device, bool(non_blocking), copy
 
 
 class to(Op, function=False, has_out=False, opmath=False):
@@ -106,8 +106,8 @@ class to(Op, function=False, has_out=False, opmath=False):
             if args[0] is input.dtype and memory_format is preserve_format:
                 return input
             return ops.to(input, args[0], memory_format)
-        dtype, device, copy = _target(args, kwargs)
-        moved = input if device is None else on(input, device, "to")
+        dtype, device, non_blocking, copy = _target(args, kwargs)
+        moved = input if device is None else on(input, device, "to", non_blocking)
         return convert(moved, dtype, copy and moved is input, memory_format or preserve_format)
 
     def samples(make):
@@ -118,20 +118,21 @@ class to(Op, function=False, has_out=False, opmath=False):
 class transfer(Op, function=False, method=False, has_out=False, opmath=False, arithmetic=False):
     """The tensor on another device: from ``source`` to ``device``."""
 
-    def cpu(input, device: object, source: object):
-        return to_device(input)
+    def cpu(input, device: object, source: object, non_blocking: bool = False):
+        return to_device(input, non_blocking)
 
-    def cuda(input, device, source):
-        return to_host(input) if device.type == "cpu" else input
+    def cuda(input, device, source, non_blocking=False):
+        return to_host(input, non_blocking) if device.type == "cpu" else input
 
     def d_input(grad, source):
         return on(grad, source, "to")
 
 
-def on(input, device, name):
-    """``input`` on ``device`` (or what names one): itself, if it is there."""
+def on(input, device, name, non_blocking=False):
+    """``input`` on ``device`` (or what names one): itself, if it is there. With ``non_blocking`` the host does not wait
+    for a copy to or from pinned memory; to the host it makes the tensor in such."""
     device = available(Device(device), name)
-    return input if input.device is device else ops.transfer(input, device, input.device)
+    return input if input.device is device else ops.transfer(input, device, input.device, non_blocking)
 
 
 class type_as(Op, function=False, has_out=False):
@@ -166,7 +167,7 @@ class type(Op, function=False, has_out=False):
             plain = name.replace(".cuda.", ".")
             if plain not in _TYPES:
                 raise ValueError(f"invalid type: {dtype!r}")
-            return convert(on(input, "cpu" if plain == name else "cuda", "type"), _TYPES[plain])
+            return convert(on(input, "cpu" if plain == name else "cuda", "type", bool(non_blocking)), _TYPES[plain])
         kind = getattr(dtype, "dtype", dtype)  # tritorch.FloatTensor has one
         if not isinstance(kind, dtype_type):
             raise TypeError("dtype must be a type, str, or dtype object")
@@ -210,7 +211,7 @@ class cuda(Op, function=False, has_out=False):
     """
 
     def eager(input, device: object = None, non_blocking: object = False, memory_format: object = preserve_format):
-        moved = on(input, "cuda" if device is None else device, "cuda")
+        moved = on(input, "cuda" if device is None else device, "cuda", bool(non_blocking))
         return convert(moved, None, False, memory_format)
 
     def samples(make):

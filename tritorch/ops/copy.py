@@ -6,7 +6,7 @@ from .._C import TensorBase, copy_into, window
 from ..dtypes import float64
 from ..runtime import pointwise
 from ..runtime.array import DeviceArray
-from ..runtime.transfer import to_device, to_host
+from ..runtime.transfer import copy_across
 from ..shape import broadcast, contiguous_format, preserve_format
 from ._device_fill import fill_with, filled
 from ._layout import empty_as, number_array
@@ -69,10 +69,10 @@ class copy(Op, function=False, method=False, inplace=True, opmath=False):
 
     def cuda_(input, src, non_blocking=False):
         check_broadcast(input, src)
-        if input.__class__ is not DeviceArray:
-            copy_into(input, to_host(src))
+        if input.__class__ is DeviceArray and src.__class__ is DeviceArray:
+            pointwise.copy(input, src)
         else:
-            pointwise.copy(input, src if src.__class__ is DeviceArray else to_device(src))
+            copy_across(input, src, non_blocking)
 
     def d_input(grad):
         return ops.zeros_like(grad)

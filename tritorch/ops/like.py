@@ -166,7 +166,7 @@ class new_tensor(Op, function=False, has_out=False):
     ):
         kind = input.dtype if dtype is None else dtype
         place = input.device if device is None else device
-        return tensor(data, dtype=kind, device=place, requires_grad=requires_grad)
+        return tensor(data, dtype=kind, device=place, requires_grad=requires_grad, pin_memory=pin_memory)
 
     def samples(make):
         yield make(3), [1, 2]

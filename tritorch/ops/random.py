@@ -84,8 +84,9 @@ class randint(Op, method=False):
         elif high is None:
             low, high = 0, low
         return ops.randint_between(
-            int(low), int(high), size, generator=generator, dtype=dtype, device=device, requires_grad=requires_grad
-        )
+            int(low), int(high), size, generator=generator, dtype=dtype, device=device, requires_grad=requires_grad,
+            pin_memory=pin_memory,
+        )  # fmt: skip
 
     def samples(make):
         yield 0, 5, (2, 3)

@@ -94,17 +94,19 @@ def root_of(x):
     return _C.memory_of(x)
 
 
-def upload(source):
-    """A copy of a contiguous host array on the current device, in the order of the current stream."""
+def upload(source, non_blocking=False):
+    """A copy of a contiguous host array on the current device, in the order of the current stream. With
+    ``non_blocking`` the bytes of pinned memory are taken when the copy runs."""
     out = empty(source.shape, source.dtype)
-    _C.copy_to_device(out, source, None, False)
+    _C.copy_to_device(out, source, None, non_blocking)
     return out
 
 
-def download(source):
-    """A copy of a contiguous device array in host memory. Waits for the current stream."""
-    out = np.empty(source.shape, source.dtype)
-    _C.copy_to_host(out, source, None, False)
+def download(source, non_blocking=False):
+    """A copy of a contiguous device array in host memory. Waits for the current stream; with ``non_blocking`` the
+    host memory is pinned, and who reads it waits first."""
+    out = (_C.pinned_empty if non_blocking else np.empty)(source.shape, source.dtype)
+    _C.copy_to_host(out, source, None, non_blocking)
     return out
 
 

@@ -37,7 +37,7 @@ class DataLoader(Generic[T_co]):
             :attr:`sampler` and :attr:`drop_last`.
         num_workers: how many processes load; with 0 it is done here.
         collate_fn: makes a batch of a list of samples; :func:`~tritorch.utils.data.default_collate` by default.
-        pin_memory: accepted; there is a warning, as in torch, where no accelerator is found.
+        pin_memory: put the tensors of each batch in page-locked memory; where there is no GPU, there is a warning.
         drop_last: leave out a last batch that is shorter.
         timeout: seconds to wait for a batch from the workers; 0 waits for as long as they are alive.
         worker_init_fn: called in each worker with its number, after seeding.

@@ -18,9 +18,11 @@ import weakref
 from multiprocessing import connection
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
+from ... import cuda
 from ...multiprocessing.spawn import signal_name
 from ...multiprocessing.transport import Channel
 from .fetch import DatasetKind
+from .pinning import pin_memory
 from .sampler import draw_seed
 from .worker import ExceptionWrapper, StreamEnded, WorkerTask, worker_main
 
@@ -48,7 +50,8 @@ class BaseIterator:
         )
         self._index_sampler = loader._index_sampler
         self._num_workers = loader.num_workers
-        if loader.pin_memory:
+        self._pin_memory = loader.pin_memory and cuda.is_available()
+        if loader.pin_memory and not self._pin_memory:
             warnings.warn(
                 "'pin_memory' argument is set as true but no accelerator is found, "
                 "then device pinned memory won't be used.",
@@ -85,7 +88,7 @@ class BaseIterator:
                 + (advice if self._num_workers else ""),
                 stacklevel=2,
             )
-        return data
+        return pin_memory(data) if self._pin_memory else data
 
     def __getstate__(self) -> Any:
         raise NotImplementedError(f"{type(self).__name__} cannot be pickled")
