@@ -21,6 +21,8 @@ from .devices import (
     set_device,
     synchronize,
 )
+from .graphed import make_graphed_callables
+from .graphs import CUDAGraph, graph, graph_pool_handle, is_current_stream_capturing
 from .memory import (
     caching_allocator_alloc,
     caching_allocator_delete,

@@ -234,8 +234,9 @@ _FORMS = {  # the parameter that a formula begins with, and how many it has -> e
 
 
 @cache
-def _loop(formula):
-    """The kernel that fills with what ``formula`` makes, and the elements it makes of a block of the stream."""
+def _loop(formula, held):
+    """The kernel that fills with what ``formula`` makes, and the elements it makes of a block of the stream. Where the
+    stream is ``held`` by a graph, the seed is a pointer to seed and offset, and the offset comes on top of that."""
     title = formula.__name__
     lead = 4 if formula.params[0] == "w0" else 1
     form = (formula.params[0], 1) if lead == 1 else ("blocks", 2 if formula is normal64 else 4)
@@ -245,6 +246,7 @@ def _loop(formula):
     lines = [
         f"def {title}({', '.join(['out', 'seed', 'offset', 'n', *heads])}, BLOCK: tl.constexpr):",
         "    program = tl.program_id(0).to(tl.int64)",
+        *(["    offset += tl.load(seed + 1)", "    seed = tl.load(seed)"] if held else []),
         "    block = (program * BLOCK + tl.arange(0, BLOCK)).to(tl.uint64) + offset",
         "    w0, w1, w2, w3 = words_of(seed, block)",
         f"    values = {text.format(rest=''.join(f', {n}' for n in names))}",
@@ -262,13 +264,14 @@ def fill(generator, out, formula, *numbers, **constants):
         formula: one of this module's.
         numbers: its parameters, NumPy scalars; ``constants`` those that are compile-time constants.
     """
-    kernel, each = _loop(formula)
+    held = generator.held
+    kernel, each = _loop(formula, held is not None)
     blocks = -(-out.size // each)
-    seed, offset = generator.take(blocks)
+    seed, offset = generator.take(blocks) if held is None else held.take(blocks)
     target = out if out.flags.c_contiguous else empty(out.shape, out.dtype)
     block = 1024 // each if is_real() else min(max(triton.next_power_of_2(blocks), 4), 1 << 16)
     launch(
-        kernel, (-(-blocks // block),), target, np.uint64(seed), np.uint64(offset), np.int64(out.size), *numbers,
+        kernel, (-(-blocks // block),), target, np.uint64(seed) if held is None else seed, np.uint64(offset), np.int64(out.size), *numbers,
         BLOCK=block, enable_fp_fusion=False, **constants,
     )  # fmt: skip
     if target is not out:

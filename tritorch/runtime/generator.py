@@ -36,11 +36,12 @@ class Generator:
         False
     """
 
-    __slots__ = ("_lock", "_offset", "_seed", "device")
+    __slots__ = ("_lock", "_offset", "_seed", "device", "held")
 
     def __init__(self, device="cpu"):
         self.device = gpu.available(Device(device), "Generator")
         self._seed, self._offset, self._lock = DEFAULT_SEED, 0, threading.Lock()
+        self.held: HeldStream | None = None  # while a graph is captured that draws from it
 
     def manual_seed(self, seed):
         """Restarts the stream of ``seed``, an integer in [-2**63, 2**64); returns itself.
@@ -126,10 +127,60 @@ class Generator:
 
     def take(self, blocks):
         """(seed, offset) of the next ``blocks`` blocks, which are used up by that."""
+        if HeldStream.captures:
+            self._refuse_capture()
         with self._lock:
             offset = self._offset
             self._offset = (offset + blocks) % (1 << 64)
             return self._seed, offset
+
+    def _refuse_capture(self):
+        index = self.device.index
+        if index is not None and _C.capture_status(index, _C.stream_current(index)):
+            raise RuntimeError(
+                "random numbers under capture: expected a generator that the graph knows "
+                "(CUDAGraph.register_generator_state), got another"
+            )
+
+
+class HeldStream:
+    """A generator's stream as a graph draws from it: the place that kernels read seed and offset from.
+
+    See Note [Captured random numbers] in ``tritorch/cuda/graphs.py``.
+
+    Attributes:
+        place: [seed, offset] on the device.
+        used: how many blocks the captured kernels use up.
+    """
+
+    captures = 0  # under way
+
+    def __init__(self, generator):
+        self.generator, self.used = generator, 0
+        self.place = _C.device_empty((2,), np.dtype(np.uint64), generator.device.index)
+
+    def begin(self):
+        """From now on kernels of captured streams draw from here."""
+        self.generator.held = self
+        HeldStream.captures += 1
+
+    def end(self):
+        """The capture is over."""
+        self.generator.held = None
+        HeldStream.captures -= 1
+
+    def take(self, blocks):
+        """(place, offset beyond the one that is there) of the next ``blocks`` blocks."""
+        offset = self.used
+        self.used += blocks
+        return self.place, offset
+
+    def move_on(self):
+        """Sets the place to where the generator is, which uses up what a replay does."""
+        if self.used:
+            _C.memory_of(self.place).record_stream(_C.stream_current(self.generator.device.index))
+            now = np.array(self.generator.take(self.used), np.uint64)
+            _C.copy_to_device(self.place, now, None, True)  # pageable: the bytes are taken at once
 
 
 def _restore(state, device="cpu"):
