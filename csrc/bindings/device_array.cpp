@@ -5,6 +5,7 @@
 #include "pinned.h"
 #include "tensor.h"
 
+#include <stdexcept>
 #include <vector>
 
 namespace tritorch {
@@ -163,6 +164,12 @@ PyObject* copy_to_device(PyObject*, PyObject* const* args, Py_ssize_t count) {
     return guarded_none([&] {
         if (!copy.bytes) return;
         const device::DeviceGuard scope(copy.memory->device);
+        int status = device::CAPTURE_NONE;
+        TRITORCH_CALL(cuStreamIsCapturing, copy.stream, &status);
+        if (status != device::CAPTURE_NONE && !is_pinned_memory(copy.host))  // replays would read it again
+            throw std::runtime_error(
+                "Cannot copy between CPU and CUDA tensors during CUDA graph capture unless the CPU tensor is "
+                "pinned. Please use tensor.pin_memory() or allocate the tensor with pin_memory=True.");
         const WithoutGil others;
         TRITORCH_CALL(cuMemcpyHtoDAsync, copy.device, copy.host, copy.bytes, copy.stream);
         copy.finish();

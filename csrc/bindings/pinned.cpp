@@ -122,7 +122,7 @@ PyObject* pinned_empty(PyObject*, PyObject* args) {
 PyObject* is_pinned(PyObject*, PyObject* array) {
     if (!PyArray_Check(array)) return PyErr_Format(PyExc_TypeError, "is_pinned(array)");
     return PyBool_FromLong(is_host_array(array) && device::initialized() &&
-                           cache().find(PyArray_DATA(as_array(array))));
+                           is_pinned_memory(PyArray_DATA(as_array(array))));
 }
 
 PyObject* empty_cache(PyObject*, PyObject*) {
@@ -155,6 +155,8 @@ int init(PyObject* module) { return PyModule_AddFunctions(module, functions); }
 const Subject subject(init);
 
 }  // namespace
+
+bool is_pinned_memory(const void* pointer) { return cache().find(pointer); }
 
 void pinned_use(const void* pointer, int device, CUstream stream) {
     if (allocator::PinnedBlock* block = cache().find(pointer))

@@ -11,16 +11,17 @@ from ..tensor import Tensor
 __all__ = ["ones", "zeros"]
 
 
-def _filled(make: Callable, like: Any) -> Tensor:
-    made = _C.wrap(make(like.shape, like.dtype.np))
-    return made if like.device.type == "cpu" else made.to(like.device)
+def _filled(make: Callable, like: Any, value: int) -> Tensor:
+    if like.device.type == "cpu":
+        return _C.wrap(make(like.shape, like.dtype.np))
+    return _C.wrap(_C.device_empty(like.shape, like.dtype.np, like.device.index)).fill_(value)  # no wait for a copy
 
 
 def ones(like: Any) -> Tensor:
     """A tensor of ones with the shape, dtype and device of :attr:`like` (a Tensor, or a node's input metadata)."""
-    return _filled(np.ones, like)
+    return _filled(np.ones, like, 1)
 
 
 def zeros(like: Any) -> Tensor:
     """A tensor of zeros with the shape, dtype and device of :attr:`like`."""
-    return _filled(np.zeros, like)
+    return _filled(np.zeros, like, 0)

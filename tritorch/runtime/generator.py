@@ -158,6 +158,8 @@ class HeldStream:
     def __init__(self, generator):
         self.generator, self.used = generator, 0
         self.place = _C.device_empty((2,), np.dtype(np.uint64), generator.device.index)
+        # Replays may come on any stream: whatever was done with this memory on this one is over.
+        _C.stream_synchronize(generator.device.index, _C.stream_current(generator.device.index))
 
     def begin(self):
         """From now on kernels of captured streams draw from here."""

@@ -89,8 +89,8 @@ void Watch::forget(CUdeviceptr start, std::size_t bytes) {
 
 // ---- blocks -----------------------------------------------------------------------------------------------
 
-void Watch::born(CUdeviceptr start, std::size_t bytes, std::uint64_t task, std::string where) {
-    lives_[start].push_back({start, start + bytes, task, ~std::uint64_t(0), std::move(where)});
+void Watch::born(CUdeviceptr start, std::size_t bytes, std::uint64_t task, std::string where, bool captured) {
+    lives_[start].push_back({start, start + bytes, task, ~std::uint64_t(0), std::move(where), captured});
 }
 
 bool Watch::died(CUdeviceptr start, std::uint64_t task, bool kept, Life* life) {
@@ -98,7 +98,7 @@ bool Watch::died(CUdeviceptr start, std::uint64_t task, bool kept, Life* life) {
     if (lives == lives_.end() || lives->second.back().died != ~std::uint64_t(0)) return false;
     *life = lives->second.back();
     lives->second.back().died = task;
-    if (!kept) dead_.emplace_back(task, start);
+    if (!kept && !life->captured) dead_.emplace_back(task, start);
     return true;
 }
 
@@ -237,7 +237,7 @@ void block_born(CUdeviceptr start, std::size_t bytes, CUstream handle) {
     };
     const std::string where = task->where;
     enqueue(all, *stream, std::move(task));
-    watch().born(start, bytes, all.enqueued, where);
+    watch().born(start, bytes, all.enqueued, where, stream->capture != nullptr);
 }
 
 void block_died(CUdeviceptr start, CUstream handle) {
@@ -248,6 +248,7 @@ void block_died(CUdeviceptr start, CUstream handle) {
     Stream* stream = find_stream(all, handle);
     auto life = std::make_shared<Life>();
     if (!stream || !watch().died(start, all.enqueued + 1, all.captures > 0, life.get())) return;
+    if (life->captured && !stream->capture) return;
     task->body = [&all, life](const Task& self) {
         const std::size_t bytes = life->end - life->start, slack = up(bytes) - bytes;
         const auto* from = static_cast<const unsigned char*>(behind(all, life->end));

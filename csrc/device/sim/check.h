@@ -15,7 +15,9 @@
 // block's birth is a task on its stream that marks the bytes as never written, fills them with 0xFF (NaN, -1;
 // only marks them, where they are 256 MiB and more) and arms guard bytes between its end and the next
 // multiple of 512; its death is one that looks at the guard. A task may touch a block if it was enqueued
-// between the two.
+// between the two. What is born in a capture is born anew by every replay, and may be used by one after its
+// death on the host, for the graph keeps its memory; its guard is armed by replays, and so not looked at by a
+// death outside of the capture.
 #pragma once
 
 #include "world.h"
@@ -27,6 +29,7 @@ struct Life {
     CUdeviceptr start = 0, end = 0;  // as asked for
     std::uint64_t born = 0, died = ~std::uint64_t(0);
     std::string where;
+    bool captured = false;
 };
 
 class Watch {
@@ -37,7 +40,7 @@ class Watch {
     // Nothing is known of these bytes any more.
     void forget(CUdeviceptr start, std::size_t bytes);
 
-    void born(CUdeviceptr start, std::size_t bytes, std::uint64_t task, std::string where);
+    void born(CUdeviceptr start, std::size_t bytes, std::uint64_t task, std::string where, bool captured);
     // `kept`: a graph may use the block later, as what lived when it was captured.
     bool died(CUdeviceptr start, std::uint64_t task, bool kept, Life* life);
     void bury(std::uint64_t oldest_pending);
