@@ -29,6 +29,12 @@ def values(x):
     return x.detach().cpu().numpy()
 
 
+def copy_parameters(to, source):
+    with tritorch.no_grad():
+        for p, q in zip(to.parameters(), source.parameters(), strict=True):
+            p.copy_(q)
+
+
 def test_nothing_runs_until_the_replay_and_each_replay_runs_all():
     x, g = tritorch.ones(100, device="cuda"), CUDAGraph()
     assert not is_current_stream_capturing()
@@ -83,7 +89,7 @@ def test_a_call_that_waits_spoils_the_capture_and_nothing_else():
 def test_host_memory_is_copied_in_a_capture_only_if_it_is_pinned():
     g, there = CUDAGraph(), tritorch.zeros(4, device="cuda")
     with pytest.raises(RuntimeError, match="unless the CPU tensor is pinned"), graph(g):
-        there + 1
+        there.add(1)
         there.copy_(tritorch.ones(4), non_blocking=True)
     g, host, back = CUDAGraph(), tritorch.ones(4).pin_memory(), tritorch.zeros(4, pin_memory=True)
     with graph(g):
@@ -99,8 +105,8 @@ def test_host_memory_is_copied_in_a_capture_only_if_it_is_pinned():
 def test_an_error_in_the_block_is_the_one_that_is_raised():
     g, x = CUDAGraph(), tritorch.ones(4, device="cuda")
     with pytest.raises(ZeroDivisionError), graph(g):
-        x + 1
-        1 // 0
+        x.add(1)
+        raise ZeroDivisionError
     with pytest.raises(RuntimeError, match="already owns a captured graph"), graph(g):
         pass
     assert not is_current_stream_capturing()
@@ -230,7 +236,7 @@ def test_a_training_step_as_one_graph():
     g = CUDAGraph()
     with graph(g):
         loss = step(model, x, target)
-    twin.load_state_dict(model.state_dict())
+    copy_parameters(twin, model)
     for one, wanted in data:
         x.copy_(one)
         target.copy_(wanted)
@@ -244,7 +250,7 @@ def test_make_graphed_callables():
     tritorch.manual_seed(1)
     net = nn.Sequential(nn.Linear(6, 5), nn.Tanh()).cuda()
     twin = nn.Sequential(nn.Linear(6, 5), nn.Tanh()).cuda()
-    twin.load_state_dict(net.state_dict())
+    copy_parameters(twin, net)
 
     def loss(x, y):
         return {"loss": ((x - y) ** 2).mean()}

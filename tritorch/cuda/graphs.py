@@ -63,7 +63,9 @@ class CUDAGraph:
 
     def __init__(self, keep_graph=False):
         self._keep = keep_graph
-        self._graph = self._executable = self._pool = None
+        self._graph: Any = None  # the driver's handles
+        self._executable: Any = None
+        self._pool: tuple[int, int] | None = None
         self._device: int = -1
         self._stream: Stream | None = None  # while it is captured
         self._captured = False
@@ -121,7 +123,7 @@ class CUDAGraph:
             one.begin()
 
     def _leave_pool(self):
-        _C.memory_pool_end(self._device, *self._pool)
+        _C.memory_pool_end(self._device, *self.pool())
         self.reset()
 
     def capture_end(self):
@@ -143,7 +145,7 @@ class CUDAGraph:
         except BaseException:
             self._leave_pool()
             raise
-        _C.memory_pool_end(self._device, *self._pool)
+        _C.memory_pool_end(self._device, *self.pool())
         self._captured = True
         if empty:
             warnings.warn(
@@ -180,9 +182,10 @@ class CUDAGraph:
             raise RuntimeError("Called CUDAGraph::replay without a preceding successful capture.")
         if self._executable is None:
             self.instantiate()
+        executable: Any = self._executable
         for one in self._held:
             one.move_on()
-        _C.graph_launch(self._device, self._executable, None)
+        _C.graph_launch(self._device, executable, None)
 
     def reset(self):
         """Forgets the graph; its memory is free for others, when the tensors in it are gone."""
