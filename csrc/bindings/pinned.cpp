@@ -2,8 +2,8 @@
 //
 // Note [Pinned memory]
 // The driver's own calls are slow, and its free waits for the device; so blocks are kept in the cache of
-// csrc/allocator/pinned.h. A copy that does not wait names its stream to the block (pinned_use), and the block
-// is given out again when that stream has done what it was given until the block's death.
+// csrc/allocator/pinned.h. A copy that does not wait names its stream to the block (pinned_use), and the
+// block is given out again when that stream has done what it was given until the block's death.
 #include "pinned.h"
 
 #include "../allocator/pinned.h"

@@ -94,8 +94,7 @@ class CUDAGraph:
         """
         if self._captured or self._stream is not None:
             raise RuntimeError(
-                "This CUDAGraph instance already owns a captured graph. "
-                "To capture a new graph, create a new instance."
+                "This CUDAGraph instance already owns a captured graph. To capture a new graph, create a new instance."
             )
         if capture_error_mode not in _MODES:
             raise RuntimeError(
