@@ -2,9 +2,9 @@
 
 import itertools
 
-import tritorch as tt
 
 from .. import _C
+from .._api import zeros_like
 from ..amp.autocast_mode import is_autocast_cache_enabled, is_autocast_enabled
 from ..autograd import Function, grad
 from ..autograd.function import once_differentiable
@@ -75,7 +75,7 @@ class _Part:
 
     def warm_up(self, allow_unused):
         outputs = _leaves(self.function(*self.args))
-        self.gradients(outputs, [tt.zeros_like(o) if o.requires_grad else None for o in outputs], allow_unused)
+        self.gradients(outputs, [zeros_like(o) if o.requires_grad else None for o in outputs], allow_unused)
 
     def capture_forward(self, pool):
         with graph(self.forward, pool):
@@ -83,7 +83,7 @@ class _Part:
         self.outputs = _leaves(self.result)
 
     def capture_backward(self, pool, allow_unused):
-        self.grad_outputs = [tt.zeros_like(o) if o.requires_grad else None for o in self.outputs]
+        self.grad_outputs = [zeros_like(o) if o.requires_grad else None for o in self.outputs]
         self.grad_inputs = [None] * len(self.surface)
         if any(o.requires_grad for o in self.outputs):
             with graph(self.backward, pool):

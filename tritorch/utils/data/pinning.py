@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import tritorch as tt
+from ...tensor import Tensor
+
 
 __all__ = ["pin_memory"]
 
@@ -18,7 +19,7 @@ def pin_memory(data: Any) -> Any:
         >>> pin_memory({"name": "a"})
         {'name': 'a'}
     """
-    if isinstance(data, tt.Tensor) or hasattr(data, "pin_memory"):
+    if isinstance(data, Tensor) or hasattr(data, "pin_memory"):
         return data.pin_memory()
     if isinstance(data, (str, bytes)):
         return data
