@@ -2,7 +2,6 @@
 
 import itertools
 
-
 from .. import _C
 from .._api import zeros_like
 from ..amp.autocast_mode import is_autocast_cache_enabled, is_autocast_enabled

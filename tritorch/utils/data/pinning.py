@@ -7,7 +7,6 @@ from typing import Any
 
 from ...tensor import Tensor
 
-
 __all__ = ["pin_memory"]
 
 
