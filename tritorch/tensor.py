@@ -8,7 +8,7 @@ from . import _C, _print
 from .dtypes import ALL, from_numpy, get_default_dtype
 from .errors import ambiguous_bool, not_a_scalar, tensor_type
 from .runtime import shared_memory
-from .runtime.array import DeviceArray
+from .runtime.array import DeviceArray, empty
 from .runtime.device import cpu
 from .runtime.storage import UntypedStorage, owner
 from .runtime.transfer import to_device, to_host
@@ -154,13 +154,13 @@ class Tensor(_C.TensorBase):
 
     def share_memory_(self):
         """Moves its data into memory that other processes can map. Views made before keep the old memory."""
-        if not self.is_shared():
+        if not self.is_cuda and not self.is_shared():
             self._array = shared_memory.copy(self._array)
         return self
 
     def is_shared(self):
-        """Whether its data lie in shared memory."""
-        return shared_memory.block_of(self._array) is not None
+        """Whether its data lie in shared memory; those of a GPU always do."""
+        return self.is_cuda or shared_memory.block_of(self._array) is not None
 
     def get_device(self):
         """The index of its GPU; -1 on the CPU."""
@@ -192,6 +192,8 @@ class Tensor(_C.TensorBase):
                 raise RuntimeError("assigned grad has data of a different size")
             if value.dtype is not self.dtype:
                 raise RuntimeError("assigned grad has data of a different type")
+            if value.device != self.device:
+                raise RuntimeError("assigned grad has data located on a different device")
         self._grad = value
 
     @grad.deleter
@@ -344,7 +346,7 @@ class Tensor(_C.TensorBase):
             room = room.view(old.dtype)
         start = self.storage_offset() if room.base is root or room is root else 0
         if start + count > room.size:
-            room, start = np.concatenate([room, np.empty(start + count - room.size, old.dtype)]), start
+            room = _longer(room, start + count)
         self._array = room[start : start + count].reshape(size)
         return self
 
@@ -355,7 +357,7 @@ class Tensor(_C.TensorBase):
     def set_(self, source=None, storage_offset=0, size=None, stride=None):
         """Becomes another window: on the storage of ``source``, or with the geometry given."""
         if source is None:
-            self._array = np.empty(0, self._array.dtype)
+            self._array = _empty_beside(self._array, 0)
         elif isinstance(source, Tensor) and size is None:
             self._array = source._array
         else:
@@ -364,7 +366,7 @@ class Tensor(_C.TensorBase):
             size = (flat.size,) if size is None else tuple(size)
             stride = contiguous_strides(size) if stride is None else stride
             step = flat.itemsize
-            self._array = np.lib.stride_tricks.as_strided(flat[storage_offset:], size, [s * step for s in stride])
+            self._array = _C.window(flat, size, tuple([s * step for s in stride]), storage_offset * step)
         return self
 
     def __reduce_ex__(self, protocol):
@@ -422,13 +424,29 @@ def _copied(root):
     """A copy of the memory that a root array owns, on the same device."""
     if root.__class__ is not DeviceArray:
         return root.copy(order="A")
-    return to_device(to_host(root))
+    copy = empty(root.shape, root.dtype)
+    _C.copy_on_device(copy, root, root.nbytes)
+    return copy
+
+
+def _empty_beside(array, count):
+    """A vector of arbitrary elements, in the dtype and on the device of ``array``."""
+    return empty((count,), array.dtype) if array.__class__ is DeviceArray else np.empty(count, array.dtype)
+
+
+def _longer(room, count):
+    """A vector of ``count`` elements that begins with those of ``room``."""
+    longer = _empty_beside(room, count)
+    if room.__class__ is not DeviceArray:
+        longer[: room.size] = room
+    elif room.size:
+        _C.copy_on_device(longer, room, room.nbytes)
+    return longer
 
 
 def _rebuild(cls, root, kind, start, shape, strides, requires_grad, state):
     if root.size:
-        flat = root.reshape(-1, order="A").view(kind.np)[start // kind.itemsize :]
-        array = np.lib.stride_tricks.as_strided(flat, shape, strides)
+        array = _C.window(root.reshape(-1, order="A").view(kind.np), shape, strides, start)
     else:
         array = root[:0].view(kind.np).reshape(shape) if root.__class__ is DeviceArray else np.empty(shape, kind.np)
     made = _C.wrap_as(cls, array)

@@ -55,6 +55,10 @@ class DeviceArray(np.ndarray):
     def flat(self):
         raise TypeError("flat: expected an array in host memory, got one on a device")
 
+    def __reduce_ex__(self, protocol):
+        """Pickled by way of the host; what is unpickled is on the device that is current then."""
+        return upload, (download(self),)
+
     def __repr__(self):
         return f"DeviceArray(shape={self.shape}, dtype={self.dtype}, address={self.__array_interface__['data'][0]:#x})"
 
@@ -71,7 +75,6 @@ for _name in (
 _WINDOWS = frozenset((
     np.moveaxis, np.swapaxes, np.transpose, np.expand_dims, np.squeeze, np.diagonal, np.shape, np.ndim, np.size,
     np.broadcast_to, np.reshape, np.split, np.array_split, np.may_share_memory, np.shares_memory, np.rollaxis,
-    np.lib.stride_tricks.as_strided,
 ))  # fmt: skip
 
 

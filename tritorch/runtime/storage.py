@@ -1,6 +1,9 @@
-"""Host storage: which array owns the memory that a tensor is a window on."""
+"""Storage: which array owns the memory that a tensor is a window on."""
 
 import numpy as np
+
+from .. import _C
+from .array import DeviceArray, download
 
 
 def owner(array):
@@ -32,6 +35,24 @@ class UntypedStorage:
     def nbytes(self):
         """Its size in bytes."""
         return self.array.nbytes
+
+    @property
+    def device(self):
+        """Where the bytes lie."""
+        return _C.wrap(self.array).device
+
+    @property
+    def is_cuda(self):
+        """Whether they lie on a GPU."""
+        return self.array.__class__ is DeviceArray
+
+    def cpu(self):
+        """Itself, or a copy in host memory."""
+        return UntypedStorage(download(self.array)) if self.is_cuda else self
+
+    def tolist(self):
+        """The bytes as Python numbers."""
+        return self.cpu().array.reshape(-1, order="A").view(np.uint8).tolist()
 
     size = nbytes
     __len__ = nbytes

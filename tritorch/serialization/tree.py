@@ -20,9 +20,11 @@ from typing import Any
 import numpy as np
 
 from .. import _api as tt
-from .._C import wrap
+from .._C import window, wrap
 from ..dtypes import dtype
 from ..nn.parameter import Parameter
+from ..runtime.array import download
+from ..runtime.storage import owner
 from .container import ALLOWANCE, DTYPES, NAMES
 from .locations import Placer, parse_device
 from .storages import Placement, place, view
@@ -40,6 +42,7 @@ class Encoder:
         self._names: dict[str, None] = {}
         self._nodes: list[list] = []
         self._open: set[int] = set()
+        self._on_host: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # memory on a device by its address, and its copy
 
     def finish(self) -> dict[str, np.ndarray]:
         """Decides where arrays go, completes their nodes, and returns what to store by name."""
@@ -96,16 +99,24 @@ class Encoder:
         return head
 
     def _tensor(self, tensor: tt.Tensor, path: str) -> list:
-        device = str(tensor.device)
-        here = tensor.detach()
+        device, array = str(tensor.device), tensor._array
         if tensor.device.type != "cpu":
-            here = here.cpu()
-        node = self._array(here._array, path, "tensor")
+            array = self._copied(array)
+        node = self._array(array, path, "tensor")
         if isinstance(tensor, Parameter):
             node = ["parameter", node, tensor.requires_grad]
         elif tensor.requires_grad:
             node = ["grad", node]
         return node if tensor.device.type == "cpu" else ["on", device, node]
+
+    def _copied(self, array: Any) -> np.ndarray:
+        """The same window on a copy in host memory of all that it is a window on, so that views stay views."""
+        root = owner(array)
+        address = root.__array_interface__["data"][0]
+        if address not in self._on_host:
+            self._on_host[address] = root, download(root)
+        whole = self._on_host[address][1].reshape(-1).view(array.dtype)
+        return window(whole, array.shape, array.strides, array.__array_interface__["data"][0] - address)
 
     def _numpy(self, value: np.ndarray | np.generic, path: str) -> Any:
         if isinstance(value, np.str_):
