@@ -10,7 +10,7 @@ from .. import _C
 from ..runtime import pointwise, transfer
 from ..runtime.array import DeviceArray
 
-__all__ = ["create_on", "loops", "mixed", "owned", "refuse_host"]
+__all__ = ["create_on", "loops", "mixed", "named", "owned", "refuse_dtype", "refuse_host"]
 
 _owners: dict = {}  # a loop for the CPU -> (operator, whether it writes its first argument)
 
@@ -47,6 +47,18 @@ def _refuse(op):
         raise NotImplementedError(f"{op.path}: expected tensors on cpu, got cuda: the operator has no kernel for cuda")
 
     return loop
+
+
+def named(op, error):
+    """The error of a kernel that does not know a dtype, with the name of the operator."""
+    return NotImplementedError(f"{op.path}: {error}") if str(error).startswith("expected a dtype") else error
+
+
+def refuse_dtype(op, *dtypes):
+    """Raises NotImplementedError for a dtype that no kernel knows: complex numbers."""
+    for dtype in dtypes:
+        if dtype.kind == "c":
+            raise NotImplementedError(f"{op.path}: expected a dtype that kernels on cuda know, got {dtype.name}")
 
 
 def _written_back(loop):

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..runtime.jit import Kernel, tl, triton
 from ..runtime.reduce import reduce
-from ._device import refuse_host
+from ._device import refuse_dtype, refuse_host
 from ._op import FLOAT32, is_half
 
 __all__ = ["arg_reduce", "bound", "computed", "largest", "maximum", "minimum", "reduction_loop", "smallest"]
@@ -36,6 +36,7 @@ def reduction_loop(cls):
 
     def loop(input, dim, keepdim=False, *rest):
         refuse_host((input,))
+        refuse_dtype(cls, input.dtype)
         dtype = rest[wanted - 3] if wanted is not None else None
         store = input.dtype if dtype is None else dtype.np
         if dtype is None and lift and store.kind in "biu":

@@ -14,7 +14,7 @@ from ..runtime import blocks
 from ..runtime.array import DeviceArray, result_like
 from ..runtime.pointwise import pointwise
 from ..shape import broadcast
-from ._device import mixed
+from ._device import mixed, refuse_dtype
 from ._op import FLOAT32, Op, is_half
 from ._samples import elementwise
 
@@ -166,6 +166,7 @@ class Elementwise(Op, kind=True):
                 compute, store, casts = plans[key]
             except KeyError:
                 compute, store, _ = cls.plan(operands)
+                refuse_dtype(cls, compute, store)
                 casts = [None if k else compute for k in kept]
                 casts += [compute if compute.kind == "f" else None] * (len(args) - count)
                 plans[key] = compute, store, casts

@@ -28,7 +28,7 @@ from .._C import TensorBase
 from ..dtypes import from_numpy
 from ..runtime.jit import Kernel
 from . import _codegen, _samples, _schema
-from ._device import refuse_host
+from ._device import named, refuse_host
 
 __all__ = ["Op", "REGISTRY", "ops"]
 
@@ -204,7 +204,10 @@ class Op(metaclass=OpMeta):
 
         def loop(*args):
             refuse_host(args)
-            return slot(*args)
+            try:
+                return slot(*args)
+            except NotImplementedError as error:
+                raise named(cls, error) from None
 
         return loop
 
