@@ -11,7 +11,7 @@ from .runtime import shared_memory
 from .runtime.array import DeviceArray, empty
 from .runtime.device import cpu
 from .runtime.storage import UntypedStorage, owner
-from .runtime.transfer import to_device, to_host
+from .runtime.transfer import to_host
 from .shape import Size, contiguous_format, contiguous_strides, size_args, strided, wrap_dim
 
 __all__ = ["Tensor"]
