@@ -57,7 +57,7 @@ class CUDAGraph:
         ...     g = tritorch.cuda.CUDAGraph()
         ...     with tritorch.cuda.graph(g):
         ...         y = x * 2
-        ...     x.fill_(3)
+        ...     _ = x.fill_(3)
         ...     g.replay()  # y is 6 now
     """
 
