@@ -16,7 +16,7 @@ A class derives from a kind, has a docstring, and these slots; all are functions
                    num_warps=4, BLOCK=1024)``, with ``empty(shape, dtype)`` and ``packed(array)`` (made contiguous).
 ``d_<argument>``   the derivative, in tensors: it names what it is handed (``grad``, arguments, ``out``,
                    ``<argument>_shape``), and only that is saved. ``d_a__b`` gives both, from ``needs``.
-``check``          raises on bad arguments, before anything is computed.
+``check``          raises on bad arguments, which it sees as ``cpu`` does, before anything is computed.
 ``samples``        what tests call it with: ``samples(make)`` yields tensors or tuples of arguments, the last of which may
                    be a dict; ``make(3, 4)`` draws a tensor, ``make.indices(5, below=3)`` integers, ``make.mask(3)`` bools.
 ``bench``          the same for benchmarks, at sizes that matter.

@@ -83,9 +83,14 @@ def check(target: str, *, arch: list[int], as_json: bool) -> int:
         mine = [row for row in rows if row["operator"] == op]
         shown = [(row["execution"], row["check"], MARKS[row["passed"]], _shortened(row["detail"])) for row in mine]
         table(f"{op}: {_summary(mine)}", ("execution", "check", "", "detail"), shown, mark=2)
+    longer: dict[str, list[str]] = {}  # each text once, under all that failed with it
     for row in failed:
         if "\n" in row["detail"]:
-            print(f"\n{row['operator']}, {row['execution']}, {row['check']}:\n{row['detail']}")
+            longer.setdefault(row["detail"], []).append(f"{row['operator']}, {row['execution']}, {row['check']}")
+    for text, places in longer.items():
+        print(
+            "\n" + "\n".join(places[:3]) + (f"\nand {len(places) - 3} more" if len(places) > 3 else "") + f":\n{text}"
+        )
     for text in broken:
         fail(text)
     return code

@@ -17,6 +17,7 @@ from .. import _api as tt
 from ..autograd import grad, no_grad
 from ..ops._samples import large_of
 from ..runtime.compile import OPTIONS
+from ..runtime.jit import Kernel
 from ..runtime.jit import load as late
 from ..tensor import Tensor
 from ..testing.calls import mapped, run, tensors_of
@@ -76,7 +77,7 @@ def _bytes(op, path):
             with no_grad():
                 outs = run(op, here)
                 _C.device_synchronize(_C.current_device())
-        except NotImplementedError:
+        except Exception:  # what other rows have said already: no kernel, or a call that fails
             return
         finally:
             memory.counted = None
@@ -101,8 +102,9 @@ def cubins(ops, path, options):
             recorder.run_samples(op, dtype)
         with contextlib.suppress(*code.REFUSED):
             recorder.run(op, large_of(op))
-        for case, request in code.requests(recorder.found.values(), options["arch"]):
-            name = f"sm_{request.arch}"
+        mine = [case for case in recorder.found.values() if _is_of(op.__module__, case.kernel)]
+        kept: dict[tuple, dict] = {}  # of the variants of a kernel the last, for the largest shapes, and what is wrong
+        for case, request in code.requests(mine, options["arch"]):
             try:
                 facts = code.facts_of(request)
             except Exception as error:  # of the compiler, whatever it is
@@ -114,9 +116,18 @@ def cubins(ops, path, options):
                 f"{facts['registers']} registers, {facts['spills']} spilled, {facts['shared']} B shared, {warps} warps, "
                 f"{'/'.join(map(str, bits)) or 'no'} bits{', matrix unit' if facts['matrix'] else ''}"
             )
-            kinds = " ".join(case.signature[n] for n in case.signature)
+            kinds = " ".join(dict.fromkeys(kind for kind in case.signature.values() if kind.startswith("*")))
             check = Check(f"{case.kernel.__name__}({kinds})", not wrong, "; ".join([*wrong, detail]))
-            yield _row(op, name, check, path)
+            key = (request.arch, check.name, tuple(wrong))
+            kept[key] = _row(op, f"sm_{request.arch}", check, path)
+        yield from kept.values()
+
+
+def _is_of(module, kernel):
+    """Whether a kernel, or a formula that it calls, stands in the author's file."""
+    scope, names = kernel.fn.__globals__, kernel.fn.__code__.co_names
+    inner = [scope[name] for name in names if isinstance(scope.get(name), Kernel)]
+    return kernel.__module__ == module or any(_is_of(module, one) for one in inner)
 
 
 def bench(ops, path, options):

@@ -1,0 +1,1 @@
+"""Fused kernels, authored in the language of operators: see docs/tutorial.md."""
