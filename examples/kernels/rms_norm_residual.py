@@ -134,11 +134,10 @@ class rms_norm_residual_backward(Op, function=False, method=False, has_out=False
         scale = 1 / np.sqrt(np.mean(np.square(total), -1, keepdims=True) + np.asarray(eps, total.dtype))
         unit, g = total * scale, grad * weight
         of_total = scale * (g - unit * np.mean(g * unit, -1, keepdims=True))
-        rows, columns = math.prod(total.shape[:-1]), total.shape[-1]
-        starts = range(0, rows, max(1, triton.cdiv(rows, PROGRAMS)))
-        return of_total, np.add.reduceat((grad * unit).reshape(rows, columns), starts) if rows else unit.reshape(
-            0, columns
-        )
+        rows = math.prod(total.shape[:-1])
+        flat, each = (grad * unit).reshape(rows, total.shape[-1]), max(1, triton.cdiv(rows, PROGRAMS))
+        parts = [flat[first : first + each].sum(0) for first in range(0, rows, each)]
+        return of_total, np.stack(parts) if parts else flat
 
     def cuda(grad, total, weight, eps):
         grad, total, weight = packed(grad), packed(total), packed(weight)

@@ -100,8 +100,8 @@ def cubins(ops, path, options):
         recorder = code.Recorder()
         for dtype in (tt.float32, tt.bfloat16):
             recorder.run_samples(op, dtype)
-        with contextlib.suppress(*code.REFUSED):
-            recorder.run(op, large_of(op))
+            with contextlib.suppress(*code.REFUSED):
+                recorder.run(op, large_of(op, dtype))
         mine = [case for case in recorder.found.values() if _is_of(op.__module__, case.kernel)]
         kept: dict[tuple, dict] = {}  # of the variants of a kernel the last, for the largest shapes, and what is wrong
         for case, request in code.requests(mine, options["arch"]):
