@@ -85,7 +85,7 @@ def check(target: str, *, arch: list[int], as_json: bool) -> int:
         table(f"{op}: {_summary(mine)}", ("execution", "check", "", "detail"), shown, mark=2)
     longer: dict[str, list[str]] = {}  # each text once, under all that failed with it
     for row in failed:
-        if "\n" in row["detail"]:
+        if "\n" in row["detail"] and not any(row["detail"] in text for text in broken):
             longer.setdefault(row["detail"], []).append(f"{row['operator']}, {row['execution']}, {row['check']}")
     for text, places in longer.items():
         print(

@@ -99,11 +99,11 @@ def cubins(ops, path, options):
     for op in ops:
         recorder = code.Recorder()
         for dtype in (tt.float32, tt.bfloat16):
-            recorder.run_samples(op, dtype)
             with contextlib.suppress(*code.REFUSED):
                 recorder.run(op, large_of(op, dtype))
+            recorder.run_samples(op, dtype)
         mine = [case for case in recorder.found.values() if _is_of(op.__module__, case.kernel)]
-        kept: dict[tuple, dict] = {}  # of the variants of a kernel the last, for the largest shapes, and what is wrong
+        kept: dict[tuple, dict] = {}  # of a kernel's variants the first, for large shapes, and what is wrong
         for case, request in code.requests(mine, options["arch"]):
             try:
                 facts = code.facts_of(request)
@@ -119,7 +119,7 @@ def cubins(ops, path, options):
             kinds = " ".join(dict.fromkeys(kind for kind in case.signature.values() if kind.startswith("*")))
             check = Check(f"{case.kernel.__name__}({kinds})", not wrong, "; ".join([*wrong, detail]))
             key = (request.arch, check.name, tuple(wrong))
-            kept[key] = _row(op, f"sm_{request.arch}", check, path)
+            kept.setdefault(key, _row(op, f"sm_{request.arch}", check, path))
         yield from kept.values()
 
 

@@ -116,7 +116,9 @@ class Choices(dict):
         super().__init__(known)
         function = tuner.base_fn
         self.tuner = tuner
-        self.kernel = f"{function.__module__}.{function.__qualname__}"
+        module = function.__module__  # of a program that is run, whatever it is called as, the file's name
+        module = Path(function.__code__.co_filename).stem if module == "__main__" else module
+        self.kernel = f"{module}.{function.__qualname__}"
         self.device = _C.device_properties(_C.current_device())["name"]
         self.remembers = _C.device_kind() == "cuda" or "TRITORCH_TUNED" in os.environ
         self.source = self._source()
