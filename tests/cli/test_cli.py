@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import tritorch
+from tritorch.cli import show
 from tritorch.cli.main import main
 
 ROOT = Path(tritorch.__file__).resolve().parent.parent
@@ -219,3 +220,13 @@ def test_tune(call, tmp_path):
     for words in (["pin", "xyz"], ["pin", "abc", "COLOUR=red"], ["pin", "abc", "BLOCK"], ["pin"], ["paint"]):
         code, _, errors = call("tune", *words, TRITORCH_TUNED=str(file))
         assert code == 2 and errors
+
+
+def test_a_terminal(monkeypatch, capsys):
+    """Where somebody looks and rich is there, it draws; text in brackets stays text."""
+    pytest.importorskip("rich")
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    show.table("a title", ("name", "", "detail"), [("x", "ok", "[0, 1]"), ("y", "FAILED", "[red]")], mark=1)
+    drawn = capsys.readouterr().out
+    assert "a title" in drawn and "[0, 1]" in drawn and "[red]" in drawn and "┃" in drawn
