@@ -125,6 +125,13 @@ class Builder(OffsetBuilder):
             return self.cast_impl(src, dst_type)
         return super().create_fp_to_fp(src, dst_type, rounding_mode)
 
+    def create_maxnumf(self, lhs, rhs):
+        """Of NaN and a number the number, as on a GPU; 3.6's own gives NaN."""
+        return self.binary_op(lhs, rhs, np.fmax)
+
+    def create_minnumf(self, lhs, rhs):
+        return self.binary_op(lhs, rhs, np.fmin)
+
     def create_dot(self, a, b, d, *rest):
         a, b = (self.cast_impl(x, tl.float32) if x.dtype.scalar == tl.bfloat16 else x for x in (a, b))
         return super().create_dot(a, b, d, *rest)
