@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 import tritorch
-from tritorch.cli import show
+from tritorch.cli import show, worker
 from tritorch.cli.main import main
+from tritorch.op import REGISTRY
 
 ROOT = Path(tritorch.__file__).resolve().parent.parent
 triton = pytest.mark.skipif(find_spec("triton") is None, reason="Triton is not installed")
@@ -230,3 +231,32 @@ def test_a_terminal(monkeypatch, capsys):
     show.table("a title", ("name", "", "detail"), [("x", "ok", "[0, 1]"), ("y", "FAILED", "[red]")], mark=1)
     drawn = capsys.readouterr().out
     assert "a title" in drawn and "[0, 1]" in drawn and "[red]" in drawn and "┃" in drawn
+
+
+@pytest.mark.parametrize("lane", ["tritorch", "eager"])
+def test_lanes_of_a_device(lane):
+    """What is timed on a GPU runs there, forward and backward, and is waited for."""
+    if not tritorch.cuda.is_available():
+        pytest.skip("there is no device")
+    operator = REGISTRY["silu"]
+
+    class op:
+        """An operator with eager lines; times on a device need no more of it."""
+
+        call, args, domain, only, bench, samples = (
+            operator.call,
+            operator.args,
+            operator.domain,
+            "f",
+            None,
+            operator.samples,
+        )
+        reference = staticmethod(lambda input: input * input.sigmoid())
+
+    call, wait, sizes = worker.lane_of(op, lane, 0, True, "cuda")
+    (gradient,) = call()
+    wait()
+    assert sizes == "1024x1024" and gradient.is_cuda and gradient.shape == (1024, 1024)
+    call, wait, _ = worker.lane_of(op, lane, 0, False, "cuda")
+    assert call().is_cuda
+    wait()

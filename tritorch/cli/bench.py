@@ -13,16 +13,17 @@ __all__ = ["bench"]
 
 
 def bench(target: str, *, rounds: int, threads: int, as_json: bool) -> int:
-    """Times the calls of the operator's slot ``bench``, all lanes in turn in every round. Without a GPU the times are of
-    the CPU, and the device is shown as the bytes that kernels move and what a launch costs the host."""
+    """Times the calls of the operator's slot ``bench``, all lanes in turn in every round, on the CPU and on a GPU if there
+    is one; the device's part is also shown as the bytes that kernels move and what a call costs the host."""
     names = results(*started("describe", target, {}, "none"))
     if names["broken"]:
         return fail(names["broken"])
-    report = []
+    report, devices = [], ["cpu", *(["cuda"] if has_gpu() else [])]
     for op in names["rows"]:
         one = f"{target.partition(':')[0]}:{op['name']}"
         times = [
-            _timed(one, op, call, backward, rounds, threads)
+            _timed(one, op, call, backward, device, rounds, threads)
+            for device in devices
             for call in range(op["calls"])
             for backward in ([False, True] if op["derivative"] else [False])
         ]
@@ -35,25 +36,27 @@ def bench(target: str, *, rounds: int, threads: int, as_json: bool) -> int:
     return 0
 
 
-def _lanes(op, backward):
+def _lanes(op, backward, device):
     found = ["tritorch"]
     if op["reference"]:
         found.append("eager")
-    if op["numpy"] and not backward:
+    if op["numpy"] and not backward and device == "cpu":
         found.append("numpy")
     if op["reference"] and find_spec("torch"):
         found.append("torch")
     return found
 
 
-def _timed(target, op, call, backward, rounds, threads):
+def _timed(target, op, call, backward, device, rounds, threads):
     """The median seconds of each lane, or why it has none."""
     workers: dict[str, Any] = {}
     samples: dict[str, list[float]] = {}
     sizes = ""
-    for lane in _lanes(op, backward):
-        options = {"lane": lane, "call": call, "backward": backward, "threads": threads}
-        worker, out = started("bench", target, options, "none", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    for lane in _lanes(op, backward, device):
+        options = {"lane": lane, "call": call, "backward": backward, "threads": threads, "device": device}
+        worker, out = started(
+            "bench", target, options, "none" if device == "cpu" else None, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
         first = worker.stdout.readline()  # type: ignore[union-attr]
         if first:
             sizes = json.loads(first)["sizes"]
@@ -71,7 +74,7 @@ def _timed(target, op, call, backward, rounds, threads):
         worker.stdin = None
         results(worker, out)
     medians = {lane: statistics.median(taken) for lane, taken in samples.items()}
-    return {"call": sizes, "backward": backward, "seconds": medians}
+    return {"call": sizes, "backward": backward, "device": device, "seconds": medians}
 
 
 def _device(target):
@@ -91,8 +94,8 @@ def _show(entry):
         for lane, seconds in times["seconds"].items():
             kind = "forward, backward" if times["backward"] else "forward"
             ratio = f"{seconds / own:.2f}" if own else ""
-            rows.append((times["call"], kind, lane, f"{seconds * 1e3:.3f}", ratio))
-    table(f"{entry['operator']} on the CPU", ("call", "what", "lane", "ms", "times ours"), rows)
+            rows.append((times["device"], times["call"], kind, lane, f"{seconds * 1e3:.3f}", ratio))
+    table(entry["operator"], ("device", "call", "what", "lane", "ms", "times ours"), rows)
     for text in entry["device"]["bytes"]:
         print(f"  forward kernels: {text}")
     if entry["device"]["host"] is not None:

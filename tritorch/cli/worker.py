@@ -134,36 +134,49 @@ def bench(ops, path, options):
     """Times calls when it is told to: a line on standard input is a turn, the answer its seconds a call."""
     (op,) = ops
     late("torch" if options["lane"] == "torch" else "tritorch").set_num_threads(options["threads"])
-    call, sizes = _lane(op, options["lane"], options["call"], options["backward"])
+    call, wait, sizes = lane_of(op, options["lane"], options["call"], options["backward"], options["device"])
     call()
+    wait()
     start = time.perf_counter()
     call()
+    wait()
     loops = max(1, int(TARGET / max(time.perf_counter() - start, 1e-7)))
     print(json.dumps({"sizes": sizes}), flush=True)
     for _ in sys.stdin:
         start = time.perf_counter()
         for _ in range(loops):
             call()
+        wait()
         print(json.dumps({"seconds": (time.perf_counter() - start) / loops}), flush=True)
     return ()
 
 
-def _lane(op, lane, number, backward):
-    """What a lane times: the operator, its reference in eager lines, its NumPy meaning, or the reference in torch."""
+def _at_once():
+    """The host's work is done when a call returns."""
+
+
+def lane_of(op, lane, number, backward, device):
+    """What a lane times, what waits for it to be done, and the sizes: the operator, its reference in eager lines, its
+    NumPy meaning, or the reference in torch."""
     sample = large_of(op, requires_grad=backward)[number]
+    wait = _at_once
     sizes = _sizes(sample)
     if lane == "numpy":
         defaults = {a.name: a.default for a in op.args}
         given = dict(zip((a.name for a in op.args), sample.args, strict=False)) | sample.kwargs
         values = [given.get(name, default) for name, default in defaults.items()]
         arrays = [x._array if isinstance(x, Tensor) else x for x in values]
-        return lambda: op.cpu(*arrays), sizes
+        return lambda: op.cpu(*arrays), wait, sizes
     if lane == "torch":
         torch: Any = late("torch")
-        sample = mapped(lambda x: torch.from_numpy(x.detach().numpy().copy()).requires_grad_(x.requires_grad), sample)
+        sample = mapped(lambda x: _of_torch(torch, x, device), sample)
+        wait = torch.cuda.synchronize if device == "cuda" else wait
         function, gradient, quiet = op.reference, torch.autograd.grad, torch.no_grad
         kind = torch.Tensor
     else:
+        if device == "cuda":
+            sample = mapped(lambda x: x.detach().cuda().requires_grad_(x.requires_grad), sample)
+            wait = lambda: _C.device_synchronize(_C.current_device())
         function, gradient, quiet, kind = (op.call if lane == "tritorch" else op.reference), grad, no_grad, Tensor
     inputs = [x for x in tensors_of([list(sample.args), sample.kwargs]) if isinstance(x, kind) and x.requires_grad]
     if not backward:
@@ -172,13 +185,17 @@ def _lane(op, lane, number, backward):
             with quiet():
                 return function(*sample.args, **sample.kwargs)
 
-        return forward, sizes
+        return forward, wait, sizes
 
     def both():
         outs = [x for x in tensors_of(function(*sample.args, **sample.kwargs)) if x.requires_grad]
         return gradient(outs, inputs, outs)
 
-    return both, sizes
+    return both, wait, sizes
+
+
+def _of_torch(torch, x, device):
+    return torch.from_numpy(x.detach().numpy().copy()).to(device).requires_grad_(x.requires_grad)
 
 
 def describe(ops, path, options):
