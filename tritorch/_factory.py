@@ -8,6 +8,7 @@ import numpy as np
 from . import _C, dtypes
 from .dtypes import as_dtype, from_python
 from .errors import cpp_name
+from .runtime import exchange
 from .runtime.array import DeviceArray
 from .runtime.device import device as Device
 from .runtime.device import get_default_device, moved
@@ -139,6 +140,14 @@ def _array_of(data, kind, copy):
     return array.copy() if copy else array
 
 
+_HOST = (np.ndarray, np.generic, bool, int, float, complex, list, tuple, range, Tensor)
+
+
+def _lies_on_cuda(data):
+    """Whether it is an array of another library on a GPU."""
+    return not isinstance(data, _HOST) and hasattr(data, "__cuda_array_interface__")
+
+
 def number_array(value, kind):
     """A Python number as a 0-dim array of a NumPy dtype.
 
@@ -220,6 +229,9 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
     """
     if device is None and isinstance(data, Tensor):
         device = data.device
+    if _lies_on_cuda(data):
+        made = as_tensor(data, dtype, device).clone()
+        return made.requires_grad_() if requires_grad else made
     array = _array_of(data, None if dtype is None else as_dtype(dtype, "tensor"), copy=True)
     made = _C.wrap(array if device is None and not moved else _place(array, device, "tensor"))
     if pin_memory:
@@ -242,6 +254,9 @@ def as_tensor(data, dtype=None, device=None):
     kind = None if dtype is None else as_dtype(dtype, "as_tensor")
     if isinstance(data, Tensor):
         return data.to(device, kind) if device is not None else data if kind in (None, data.dtype) else data.to(kind)
+    if _lies_on_cuda(data):
+        made = _C.wrap(exchange.cuda_array(data))
+        return made.to(made.device if device is None else device, made.dtype if kind is None else kind)
     array = _array_of(data, kind, copy=False)
     return _C.wrap(array if device is None and not moved else _place(array, device, "as_tensor"))
 
@@ -283,10 +298,28 @@ def from_numpy(ndarray):
 
 
 def from_dlpack(ext_tensor, *, device=None, copy=None):
-    """A tensor on the memory of any object with ``__dlpack__``, without a copy."""
-    if isinstance(ext_tensor, Tensor) and ext_tensor.requires_grad:
-        raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
-    return _C.wrap(np.from_dlpack(ext_tensor, copy=copy))
+    """A tensor on the memory of any object with ``__dlpack__``, without a copy: of the CPU or of CUDA, pinned or not.
+
+    Work that the object's library has enqueued on CUDA comes before what this thread's current stream is given.
+
+    Args:
+        device: where the tensor shall be; elsewhere than the object it is a copy.
+        copy: True for a copy, False for an error where one is needed.
+
+    Raises:
+        BufferError: for types and devices that tritorch has not, and tensors that require gradients.
+    """
+    if isinstance(ext_tensor, Tensor):
+        if ext_tensor.requires_grad:
+            raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+        made = ext_tensor.clone() if copy else _C.wrap(ext_tensor._array)
+    else:
+        made = _C.wrap(exchange.imported(ext_tensor, [kind.np for kind in dtypes.ALL], copy))
+    if device is None or made.device == available(Device(device), "from_dlpack"):
+        return made
+    if copy is False:
+        raise ValueError("from_dlpack: cannot move the tensor to another device without a copy")
+    return made.to(device)
 
 
 def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False):

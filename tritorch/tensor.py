@@ -7,11 +7,11 @@ import numpy as np
 from . import _C, _print
 from .dtypes import ALL, from_numpy, get_default_dtype
 from .errors import ambiguous_bool, not_a_scalar, tensor_type
-from .runtime import shared_memory
+from .runtime import exchange, shared_memory
 from .runtime.array import DeviceArray, empty
 from .runtime.device import cpu
 from .runtime.storage import UntypedStorage, owner
-from .runtime.transfer import to_host
+from .runtime.transfer import to_device, to_host
 from .shape import Size, contiguous_format, contiguous_strides, size_args, strided, wrap_dim
 
 __all__ = ["Tensor"]
@@ -277,12 +277,37 @@ class Tensor(_C.TensorBase):
     def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
         if self.requires_grad:
             raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
-        if stream is not None and stream != -1:
-            raise BufferError(f"__dlpack__: expected stream None or -1 for a cpu tensor, got {stream}")
-        return self._array.__dlpack__(max_version=max_version, dl_device=dl_device, copy=copy)
+        source, place = self._array, exchange.place_of(self._array)
+        if (
+            dl_device is not None
+            and tuple(dl_device) != place
+            and {dl_device[0], place[0]} != {exchange.CPU, exchange.HOST}
+        ):
+            if copy is False:
+                raise ValueError("cannot move the tensor to another device without a copy")
+            if dl_device[0] not in (exchange.CPU, exchange.CUDA):
+                raise BufferError(f"unsupported device type: {dl_device[0]}")
+            source = to_host(source) if dl_device[0] == exchange.CPU else to_device(source)
+        elif copy:
+            source = self.clone()._array
+        return exchange.export(source, stream, max_version is not None and max_version[0] >= 1)
 
     def __dlpack_device__(self):
-        return self._array.__dlpack_device__()
+        return exchange.place_of(self._array)
+
+    @property
+    def __cuda_array_interface__(self):
+        if not self.is_cuda:
+            raise AttributeError(
+                f"Can't get __cuda_array_interface__ on non-CUDA tensor type: {self.type_name()} "
+                "If CUDA data is required use tensor.cuda() to copy tensor to device memory."
+            )
+        if self.requires_grad:
+            raise RuntimeError(
+                "Can't get __cuda_array_interface__ on Variable that requires grad. "
+                "If gradients aren't required, use var.detach() to get Variable that doesn't require grad."
+            )
+        return exchange.cuda_interface(self._array)
 
     def __len__(self):
         if self.ndim == 0:

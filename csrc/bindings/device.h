@@ -34,10 +34,13 @@ struct MemoryObject {
     PyObject_HEAD Block block;
     CUstream stream;  // the stream it was allocated for
     int device;
+    PyObject* owner;  // of memory that the allocator did not give: kept, and null for the allocator's
 };
 PyTypeObject* memory_type() noexcept;
 // A new reference, or null with an error set. No bytes are no block: the pointer is null.
 PyObject* new_memory(std::size_t bytes, int device, CUstream stream);
+// Memory of somebody else's, which lives as long as `owner`; who orders its uses is the other's affair.
+PyObject* new_foreign_memory(CUdeviceptr pointer, std::size_t bytes, int device, PyObject* owner);
 
 // After a launch: on the simulated device the caller may have to wait for room in the queue. Lets the GIL go
 // meanwhile.

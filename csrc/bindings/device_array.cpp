@@ -279,7 +279,7 @@ MemoryObject* memory_under(PyObject* at) noexcept {
 
 void use_on(PyObject* array, CUstream stream) {
     const MemoryObject* memory = memory_under(array);
-    if (memory && memory->stream != stream && memory->block.pointer)
+    if (memory && memory->stream != stream && memory->block.pointer && !memory->owner)
         memory_source().record_stream(memory->block, memory->device, stream);
 }
 

@@ -34,7 +34,9 @@ void watch_death(const MemoryObject* self) noexcept {
 
 void memory_dealloc(PyObject* object) {
     MemoryObject* self = as_memory(object);
-    if (self->block.pointer) {
+    if (self->owner) {
+        Py_DECREF(self->owner);
+    } else if (self->block.pointer) {
         watch_death(self);
         memory_source().free(self->block, self->device, self->stream);
     }
@@ -48,7 +50,8 @@ PyObject* record_stream(PyObject* object, PyObject* handle) {
     MemoryObject* self = as_memory(object);
     if (!handle_from(handle, &stream)) return nullptr;
     return guarded_none([&] {
-        if (self->block.pointer) memory_source().record_stream(self->block, self->device, stream);
+        if (self->block.pointer && !self->owner)
+            memory_source().record_stream(self->block, self->device, stream);
     });
 }
 
@@ -113,6 +116,7 @@ PyObject* new_memory(std::size_t bytes, int device, CUstream stream) {
     self->block = Block{};
     self->stream = stream;
     self->device = device;
+    self->owner = nullptr;
     if (bytes) {
         const bool done = guarded(false, [&] {
             self->block = memory_source().allocate(bytes, device, stream);
@@ -127,6 +131,16 @@ PyObject* new_memory(std::size_t bytes, int device, CUstream stream) {
             return nullptr;
         }
     }
+    return reinterpret_cast<PyObject*>(self);
+}
+
+PyObject* new_foreign_memory(CUdeviceptr pointer, std::size_t bytes, int device, PyObject* owner) {
+    MemoryObject* self = PyObject_New(MemoryObject, type);
+    if (!self) return nullptr;
+    self->block = {pointer, bytes, nullptr};
+    self->stream = nullptr;
+    self->device = device;
+    self->owner = Py_NewRef(owner);
     return reinterpret_cast<PyObject*>(self);
 }
 
