@@ -1,6 +1,6 @@
 // Memory shared with other libraries: DLPack's capsules, and device memory that somebody else owns. What the
-// capsules mean, and who waits for whom, is said in runtime/exchange.py. The structures are those of DLPack 1.0,
-// declared from its public documentation.
+// capsules mean, and who waits for whom, is said in runtime/exchange.py. The structures are those of
+// DLPack 1.0, declared from its public documentation.
 #include "device.h"
 
 #include <cstdint>
@@ -92,7 +92,8 @@ PyObject* capsule_of(PyObject* array, DLDevice device, DLDataType dtype) {
     for (int i = 0; i < ndim; ++i) {
         self->sizes[i] = PyArray_DIM(source, i);
         if (PyArray_STRIDE(source, i) % item)
-            return PyErr_Format(PyExc_BufferError, "__dlpack__: strides that are no multiple of the item's size");
+            return PyErr_Format(PyExc_BufferError,
+                                "__dlpack__: strides that are no multiple of the item's size");
         self->sizes[ndim + i] = PyArray_STRIDE(source, i) / item;
     }
     void* data = PyArray_SIZE(source) ? PyArray_DATA(source) : nullptr;
@@ -118,7 +119,8 @@ PyObject* dlpack_export(PyObject*, PyObject* args) {
     const DLDevice device{type, id};
     const DLDataType dtype{std::uint8_t(code), std::uint8_t(bits), 1};
     return guarded([&] {
-        return versioned ? capsule_of<Versioned>(array, device, dtype) : capsule_of<Plain>(array, device, dtype);
+        return versioned ? capsule_of<Versioned>(array, device, dtype)
+                         : capsule_of<Plain>(array, device, dtype);
     });
 }
 
@@ -149,11 +151,13 @@ PyObject* taken(PyObject* capsule) {
     bool writable = true;
     if constexpr (std::is_same_v<Managed, Versioned>) {
         if (managed->major != 1)
-            return PyErr_Format(PyExc_BufferError, "from_dlpack: expected DLPack 1, got version %d", int(managed->major));
+            return PyErr_Format(PyExc_BufferError, "from_dlpack: expected DLPack 1, got version %d",
+                                int(managed->major));
         writable = !(managed->flags & read_only);
     }
     if (tensor.dtype.lanes != 1)
-        return PyErr_Format(PyExc_BufferError, "from_dlpack: expected one lane an element, got %d", tensor.dtype.lanes);
+        return PyErr_Format(PyExc_BufferError, "from_dlpack: expected one lane an element, got %d",
+                            tensor.dtype.lanes);
     const Ref shape = Ref::steal(tuple_of(tensor.shape, tensor.ndim));
     const Ref strides =
         tensor.strides ? Ref::steal(tuple_of(tensor.strides, tensor.ndim)) : Ref::share(Py_None);
@@ -172,8 +176,9 @@ PyObject* taken(PyObject* capsule) {
 PyObject* dlpack_import(PyObject*, PyObject* capsule) {
     if (PyCapsule_IsValid(capsule, Names<Versioned>::fresh)) return taken<Versioned>(capsule);
     if (PyCapsule_IsValid(capsule, Names<Plain>::fresh)) return taken<Plain>(capsule);
-    return PyErr_Format(PyExc_BufferError,
-                        "from_dlpack: expected a DLPack capsule that nobody has taken: it can be consumed only once");
+    return PyErr_Format(
+        PyExc_BufferError,
+        "from_dlpack: expected a DLPack capsule that nobody has taken: it can be consumed only once");
 }
 
 // (pointer, nbytes, device, owner)
@@ -190,10 +195,12 @@ PyMethodDef functions[] = {
     {"dlpack_export", dlpack_export, METH_VARARGS,
      "dlpack_export(array, device_type, device_id, code, bits, versioned) -> capsule\n\nIt keeps the array."},
     {"dlpack_import", dlpack_import, METH_O,
-     "dlpack_import(capsule) -> tuple\n\n(owner, address, device_type, device_id, code, bits, shape, strides or None, "
+     "dlpack_import(capsule) -> tuple\n\n(owner, address, device_type, device_id, code, bits, shape, strides "
+     "or None, "
      "writable): the memory lives as long as the owner. Strides count elements."},
     {"memory_foreign", memory_foreign, METH_VARARGS,
-     "memory_foreign(pointer, nbytes, device, owner) -> Memory\n\nDevice memory of somebody else, who is kept."},
+     "memory_foreign(pointer, nbytes, device, owner) -> Memory\n\nDevice memory of somebody else, who is "
+     "kept."},
     {nullptr}};
 
 int init(PyObject* module) { return PyModule_AddFunctions(module, functions); }
