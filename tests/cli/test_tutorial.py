@@ -24,7 +24,8 @@ VARIES = re.compile(r"^(.* lane .*|.*  (forward|forward, backward)  .*| +a call 
 
 def plain(text):
     """Without what differs from machine to machine: times, registers, lanes of libraries that may not be there."""
-    lines = [re.sub(r"\d+ registers|\d+ B shared", "N", line) for line in text.splitlines() if not VARIES.match(line)]
+    lines = [re.sub(r"(FAILED +\w+Error:).*", r"\1", line) for line in text.splitlines()]  # cut where a path is long
+    lines = [re.sub(r"\d+ registers|\d+ B shared", "N", line) for line in lines if not VARIES.match(line)]
     lines = [re.sub(r"0x[0-9a-f]+[.]*", "ADDRESS", re.sub(r"\b[0-9a-f]{8}\b", "ID", line)) for line in lines]
     return [re.sub(r"\s+", " ", line).strip() for line in lines if line.strip()]
 
