@@ -7,14 +7,15 @@ namespace of operators (``_api`` itself, ``nn.functional``, ``linalg``...) stand
 import importlib
 import inspect
 import sys
+import textwrap
 from pathlib import Path
 from types import ModuleType
 
 from surface import ROOT, operator_of, signature_text, write_or_check
 
 import tritorch
-from tritorch import _api, dtypes
-from tritorch.ops._op import Op
+from tritorch import _api, dtypes, ops
+from tritorch.ops._op import REGISTRY, Op
 
 HEAD = '''# ruff: noqa
 """Written by scripts/make_stubs.py (`make docs`). Not to be edited."""
@@ -27,6 +28,12 @@ from {package}dtypes import dtype as _dtype
 from {package}tensor import Tensor as _Tensor
 
 _Number = _bool | _int | _float | _complex
+'''
+
+HEAD_OF_CONTENTS = '''# fmt: off
+"""Written by scripts/make_stubs.py (`make docs`). Not to be edited."""
+
+FAMILIES = {  # family: its operators, their functions, their attributes of Tensor
 '''
 
 
@@ -114,11 +121,40 @@ def stub_path(module: ModuleType) -> Path:
     return Path(module.__file__ or "").with_suffix(".pyi")
 
 
+def contents() -> str:
+    """ops/_contents.py: for each family its operators, their functions, and what they put on Tensor."""
+    columns = {family: (set(), set(), set()) for family in ops.families()}
+
+    def family_of(op):
+        return op.__module__.rpartition(".")[2]
+
+    for op in REGISTRY.values():
+        columns[family_of(op)][0].add(op.__name__)
+    forms = operator_of()
+    for home in _api._NAMESPACES:
+        for name, value in _api.namespace(home).items():
+            if value in forms:
+                columns[family_of(forms[value])][1].add(f"{home}.{name}".lstrip("."))
+    for name, value in vars(tritorch.Tensor).items():
+        form = value.fget if isinstance(value, property) else value
+        if inspect.isfunction(form) and form in forms:
+            columns[family_of(forms[form])][2].add(name)
+    text = HEAD_OF_CONTENTS
+    for family, row in columns.items():
+        text += f'    "{family}": (\n' + "".join(f'        """{filled(names)}""",\n' for names in row) + "    ),\n"
+    return text + "}\n"
+
+
+def filled(names: set[str]) -> str:
+    return textwrap.fill(" ".join(sorted(names)), 106, subsequent_indent=" " * 8, break_on_hyphens=False)
+
+
 def main() -> int:
     homes = [home for home in _api._NAMESPACES if home and _api.namespace(home)]
     windows = [_api, *(importlib.import_module(f"tritorch.{home}") for home in sorted(homes))]
     files = {stub_path(module): window_stub(module) for module in windows}
     files[ROOT / "tritorch" / "_methods.pyi"] = methods_stub()
+    files[ROOT / "tritorch" / "ops" / "_contents.py"] = contents()
     return write_or_check(files, __doc__)
 
 

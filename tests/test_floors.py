@@ -42,6 +42,9 @@ class Import(NamedTuple):
     hidden: bool
 
 
+NEWLINE = b"\n"
+
+
 def tracked(*patterns: str) -> list[Path]:
     """Files that git tracks or would track: what a fresh clone holds, and what is being written."""
     listing = subprocess.run(
@@ -213,10 +216,11 @@ def test_families_do_not_know_each_other():
 
 
 def test_no_file_is_too_long():
+    """Files that a script writes are not for reading: they do not count."""
     long = [
-        f"{path.relative_to(ROOT)}: {lines} lines"
+        f"{path.relative_to(ROOT)}: {text.count(NEWLINE)} lines"
         for path in tracked("*.py", "*.cpp", "*.cc", "*.h", "*.hpp", "*.cu", "*.js")
-        if (lines := path.read_bytes().count(b"\n")) > MAX_LINES
+        if (text := path.read_bytes()).count(NEWLINE) > MAX_LINES and b"Not to be edited." not in text[:200]
     ]
     assert not long, "\n".join(long)
 

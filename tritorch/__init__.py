@@ -9,8 +9,8 @@ imported when a program first names them, so that ``import tritorch`` costs litt
 
 import importlib
 
+from . import _api, autograd, op, random, version
 from . import _setup as _settings
-from . import autograd, op, random, version
 from ._api import *
 from ._setup import *
 from .autograd import functional as _functional  # autograd.functional stands above the operators
@@ -47,8 +47,14 @@ def __getattr__(name):
         return importlib.import_module(f"{__name__}.{name}")  # which also makes it an attribute: this runs once
     if name in _FROM_ROOMS:
         return globals().setdefault(name, getattr(__getattr__(_FROM_ROOMS[name]), name))
-    raise AttributeError(f"module 'tritorch' has no attribute {name!r}")
+    if name == "__all__":
+        return [name for name in __dir__() if not name.startswith("_") and name not in _ROOMS]
+    try:
+        value = getattr(_api, name)  # a function of a family that is closed, or of a user
+    except AttributeError:
+        raise AttributeError(f"module 'tritorch' has no attribute {name!r}") from None
+    return globals().setdefault(name, value)
 
 
 def __dir__():
-    return sorted({*globals(), *_ROOMS, *_FROM_ROOMS})
+    return sorted({*globals(), *_api._public_names(), *_ROOMS, *_FROM_ROOMS})

@@ -23,18 +23,57 @@ def namespace(path: str) -> dict[str, Any]:
         >>> "relu" in _api.namespace("nn.functional")
         True
     """
+    for family in {family for name, family in ops.FUNCTIONS.items() if name.rpartition(".")[0] == path}:
+        ops.open_family(family)
     return _NAMESPACES.setdefault(path, {})
+
+
+def _public_names():
+    """The functions at the top, those of closed families too."""
+    return {*_NAMESPACES[""], *(name for name in ops.FUNCTIONS if "." not in name)}
+
+
+def __getattr__(name):
+    """See Note [Families open when they are named]."""
+    if name in ops.FUNCTIONS:
+        ops.open_family(ops.FUNCTIONS[name])
+    try:
+        return _NAMESPACES[""][name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+
+
+class _Closed:
+    """An attribute of Tensor whose family is closed; opening it puts the operator's own in this one's place."""
+
+    __slots__ = ("family", "name")
+
+    def __init__(self, name, family):
+        self.name, self.family = name, family
+
+    def __get__(self, instance, owner):
+        ops.open_family(self.family)
+        found = Tensor.__dict__[self.name]
+        if found is self:
+            raise AttributeError(f"ops/_contents.py is old: {self.family} has no {self.name}; run `make docs`")
+        return found.__get__(instance, owner)
+
+    def __set__(self, instance, value):
+        self.__get__(instance, type(instance))
+        setattr(instance, self.name, value)
 
 
 def _place(dotted, function):
     home, _, name = dotted.rpartition(".")
-    taken = namespace(home).setdefault(name, function)
+    taken = _NAMESPACES.setdefault(home, {}).setdefault(name, function)
     if taken is not function:
         raise TypeError(f"two operators are named {dotted}: {taken.__module__} and {function.__module__}")
+    if not home:
+        globals().setdefault(name, function)
 
 
 def _method(name, function):
-    if name not in Tensor.__dict__:
+    if name not in Tensor.__dict__ or isinstance(Tensor.__dict__[name], _Closed):
         setattr(Tensor, name, function)
 
 
@@ -45,9 +84,13 @@ def _writer(read):
     return write
 
 
-def _install(op):
+def install(op):
+    """Puts an operator into its namespaces and on Tensor as it is defined, a user's own too."""
     names = [op.short, *op.alias.split()]
     home = f"{op.home}." if op.home else ""
+    if not op.__module__.startswith(_op.__package__):  # a user's: it meets what is there already
+        for family in {ops.FUNCTIONS.get(home + name) or ops.ATTRIBUTES.get(name) for name in names} - {None}:
+            ops.open_family(family)
     if op.function:
         for name in names:
             _place(home + name, op.call)
@@ -73,24 +116,22 @@ def _install(op):
         setattr(Tensor, name, function)
 
 
-def install(op):
-    """Puts one operator into its namespaces and on Tensor: for operators that users define, too."""
-    _install(op)
-    for name, function in namespace("").items():
-        globals().setdefault(name, function)
-
-
-for _operator in _op.REGISTRY.values():
-    _install(_operator)
+for _name, _family in ops.ATTRIBUTES.items():
+    if _name not in Tensor.__dict__:
+        setattr(Tensor, _name, _Closed(_name, _family))
+for _operator in _op.REGISTRY.defined():
+    install(_operator)
+_op.on_define.append(install)
+for _family in {*ops.families()} - {*ops.FAMILIES}:
+    ops.open_family(_family)
 for _module in (_factory, dtypes):
     for _name in _module.__all__ if hasattr(_module, "__all__") else ():
-        namespace("").setdefault(_name, getattr(_module, _name))
+        _NAMESPACES[""].setdefault(_name, getattr(_module, _name))
 for _name, _kind in {**{d.name: d for d in dtypes.ALL}, **dtypes.ALIASES}.items():
-    namespace("").setdefault(_name, _kind)
+    _NAMESPACES[""].setdefault(_name, _kind)
 for _name in ("Size", "memory_format", "layout", "strided", *shape.memory_format._known):
-    namespace("").setdefault(_name, getattr(shape, _name))
-globals().update({name: value for name, value in namespace("").items() if name not in globals()})
-_op.on_define.append(install)
+    _NAMESPACES[""].setdefault(_name, getattr(shape, _name))
+globals().update({name: value for name, value in _NAMESPACES[""].items() if name not in globals()})
 
 
 def _real(x):
@@ -105,13 +146,21 @@ def _window(x, size, stride, offset):
     return x.as_strided(size, stride, x.storage_offset() + offset)  # the engine counts from the tensor's start
 
 
-def _new_zeros(x, shape):
-    return x.new_zeros(shape)
+def _method_of(name):
+    """The method of a tensor, found when it is called: no family opens for the engine's sake."""
+
+    def call(x, *args):
+        return getattr(x, name)(*args)
+
+    return call
+
+
+def _zeros_like(x):
+    return _op.ops.zeros_like(x)
 
 
 _engine_operators = {  # what the engine calls where plain arrays will not do
-    "add": Tensor.add, "add_": Tensor.add_, "clone": Tensor.clone, "sum_to_size": Tensor.sum_to_size,
-    "as_strided": _window, "zeros_like": namespace("")["zeros_like"],
-    "real": _real, "to": _to, "new_zeros": _new_zeros,
+    **{name: _method_of(name) for name in ("add", "add_", "clone", "sum_to_size", "new_zeros")},
+    "as_strided": _window, "zeros_like": _zeros_like, "real": _real, "to": _to,
 }  # fmt: skip
 _C.set_backend(**_engine_operators)

@@ -1,20 +1,5 @@
-"""The operators. Importing this package defines them all: it walks its own folder, so that a new file is enough."""
+"""The operators: one file a family; see Note [Families open when they are named]."""
 
-import gc
-import importlib
-import os
+from ._families import ATTRIBUTES, FAMILIES, FUNCTIONS, OPERATORS, families, open_all, open_family
 
-
-def _walk():
-    for family in sorted({os.path.splitext(file)[0] for file in os.listdir(__path__[0])}):
-        if not family.startswith("_"):
-            importlib.import_module(f"{__name__}.{family}")
-
-
-_collecting = gc.isenabled()
-gc.disable()  # what is being made here stays: to look for garbage in it again and again is a tenth of the import
-try:
-    _walk()
-finally:
-    if _collecting:
-        gc.enable()
+__all__ = ["ATTRIBUTES", "FAMILIES", "FUNCTIONS", "OPERATORS", "families", "open_all", "open_family"]

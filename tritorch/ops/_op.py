@@ -29,10 +29,48 @@ from ..dtypes import from_numpy
 from ..runtime.jit import Kernel
 from . import _codegen, _samples, _schema
 from ._device import named, refuse_host
+from ._families import OPERATORS, open_all, open_family
 
 __all__ = ["Op", "REGISTRY", "ops"]
 
-REGISTRY: dict[str, type["Op"]] = {}  # class name -> operator, in order of definition
+
+class Registry(dict):
+    """Class name -> operator. A name opens its family, a walk opens them all: Note [Families open when they are named]."""
+
+    defined = dict.values  # those that are open
+
+    def __missing__(self, name):
+        open_family(OPERATORS[name])
+        return dict.__getitem__(self, name)
+
+    def __contains__(self, name):
+        return name in OPERATORS or dict.__contains__(self, name)
+
+    def get(self, name, default=None):
+        return self[name] if name in self else default
+
+    def __iter__(self):
+        open_all()
+        return dict.__iter__(self)
+
+    def __len__(self):
+        open_all()
+        return dict.__len__(self)
+
+    def keys(self):
+        open_all()
+        return dict.keys(self)
+
+    def values(self):
+        open_all()
+        return dict.values(self)
+
+    def items(self):
+        open_all()
+        return dict.items(self)
+
+
+REGISTRY: Registry = Registry()
 on_define: list = []  # called with each operator that is defined from now on: how a user's own reaches Tensor
 
 
@@ -279,7 +317,9 @@ def _define(cls):
     cls.path = f"{home}.{short}" if home else short
     if not space.get("__doc__"):
         raise TypeError(f"operator {cls.path}: a docstring is missing{_at(cls)}")
-    if name in REGISTRY:
+    # A family that opens meets only what is open: the written contents may be older than the family.
+    ours = cls.__module__.startswith(__package__ + ".")
+    if dict.__contains__(REGISTRY, name) if ours else name in REGISTRY:
         raise TypeError(f"operator {cls.path}: the name is taken by {REGISTRY[name].__module__}{_at(cls)}")
     cls.slot = slot = "eager" if "eager" in space else "cpu"
     if not hasattr(cls, slot):
