@@ -50,24 +50,26 @@ class Registry(dict):
         return self[name] if name in self else default
 
     def __iter__(self):
-        open_all()
-        return dict.__iter__(self)
+        return iter(self._whole())
 
     def __len__(self):
-        open_all()
-        return dict.__len__(self)
+        return len(self._whole())
 
     def keys(self):
-        open_all()
-        return dict.keys(self)
+        return self._whole().keys()
 
     def values(self):
-        open_all()
-        return dict.values(self)
+        return self._whole().values()
 
     def items(self):
+        return self._whole().items()
+
+    def _whole(self):
+        """All of it, family by family, users' own last: the same order whichever opened first."""
         open_all()
-        return dict.items(self)
+        ours = [op for op in self.defined() if op.__module__.startswith(__package__ + ".")]
+        theirs = [op for op in self.defined() if not op.__module__.startswith(__package__ + ".")]
+        return {op.__name__: op for op in [*sorted(ours, key=lambda op: op.__module__), *theirs]}
 
 
 REGISTRY: Registry = Registry()
