@@ -373,11 +373,15 @@ FAMILIES = {  # family: its operators, their functions, their attributes of Tens
         """addbmm addbmm_ addmm addmm_ addmv addmv_ addr addr_ baddbmm baddbmm_ bmm dot ger inner kron mv outer vdot""",
     ),
     "random": (
-        """bernoulli bernoulli_fill bernoulli_of cauchy dropout_mask exponential geometric log_normal multinomial
-        normal normal_fill normal_of poisson rand rand_like randint randint_between randint_like randn
-        randn_like random_fill randperm uniform""",
-        """bernoulli multinomial normal poisson rand rand_like randint randint_like randn randn_like randperm""",
-        """bernoulli bernoulli_ cauchy_ exponential_ geometric_ log_normal_ multinomial normal_ random_ uniform_""",
+        """cauchy exponential geometric log_normal normal_fill rand rand_like randint randint_between randint_like
+        randn randn_like random_fill randperm uniform""",
+        """rand rand_like randint randint_like randn randn_like randperm""",
+        """cauchy_ exponential_ geometric_ log_normal_ normal_ random_ uniform_""",
+    ),
+    "random_of": (
+        """bernoulli bernoulli_fill bernoulli_of dropout_mask multinomial normal normal_of poisson""",
+        """bernoulli multinomial normal poisson""",
+        """bernoulli bernoulli_ multinomial""",
     ),
     "ranges": (
         """arange linspace logspace range""",
