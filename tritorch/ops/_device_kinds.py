@@ -2,12 +2,25 @@
 
 import numpy as np
 
+from ..runtime.array import empty
 from ..runtime.jit import Kernel, tl, triton
+from ..runtime.pointwise import copy
 from ..runtime.reduce import reduce
+from ..runtime.scan import scan
 from ._device import refuse_dtype, refuse_host
 from ._op import FLOAT32, is_half
 
-__all__ = ["arg_reduce", "bound", "computed", "largest", "maximum", "minimum", "reduction_loop", "smallest"]
+__all__ = [
+    "arg_reduce",
+    "bound",
+    "computed",
+    "largest",
+    "maximum",
+    "minimum",
+    "reduction_loop",
+    "scan_loop",
+    "smallest",
+]
 
 
 def bound(dtype, lowest):
@@ -49,6 +62,27 @@ def reduction_loop(cls):
         return reduce(cls.short, input, dim, keepdim, [store], combine, [identity], [accumulator], compute, **optional)[
             0
         ]
+
+    return loop
+
+
+def scan_loop(cls):
+    """Of ``(input, dim, dtype)``; None where the slot is no formula."""
+    combine, lift, identity, reverse = cls.cuda, cls.lift, cls.identity, cls.reverse
+    if not isinstance(combine, Kernel):
+        return None
+
+    def loop(input, dim, dtype=None):
+        refuse_host((input,))
+        store = input.dtype if dtype is None else dtype.np
+        if dtype is None and lift and store.kind in "biu":
+            store = np.dtype(np.int64)
+        if not input.ndim:
+            out = empty((), store)
+            copy(out, input)
+            return out
+        compute = computed(store)
+        return scan(cls.short, input, dim, [store], combine, [identity], [compute], compute, reverse=reverse)[0]
 
     return loop
 

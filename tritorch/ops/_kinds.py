@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import _C
 from . import _samples
-from ._device_kinds import reduction_loop
+from ._device_kinds import reduction_loop, scan_loop
 from ._elementwise import Activation, Elementwise, Function, Function2, promoted
 from ._op import FLOAT32, Op, is_half, narrowed
 from ._schema import Arg
@@ -108,11 +108,16 @@ class Reduction(Op, kind=True):
 class Scan(Op, kind=True):
     """A running combination along one dim: ``cpu(input, dim, ...)``, of the shape of ``input``.
 
+    On a GPU the slot ``cuda`` is a formula that combines two values, and ``identity`` the text of what changes nothing
+    there. Or it is a function of arrays, as ``cpu`` is.
+
     Class keywords:
         lift: True computes with integers and bools as int64, unless ``dtype`` says otherwise.
+        reverse: True goes from the end to the beginning; ``cpu`` sees to that itself.
     """
 
-    lift = False
+    identity = "0"
+    lift = reverse = False
     samples = classmethod(_samples.along)
 
     @classmethod
@@ -133,6 +138,10 @@ class Scan(Op, kind=True):
             return out.astype(store) if half else out
 
         return loop
+
+    @classmethod
+    def device_loop(cls):
+        return scan_loop(cls) or super().device_loop()
 
 
 class RowWise(Op, kind=True):

@@ -10,6 +10,7 @@ from ._linalg import adjoint, check_floating, check_matrix, check_square
 from ._op import Op, conj, ops
 from ._samples import matrices, square
 from ._schema import Dims, Number
+from ._spread_kernels import norm as device_norm
 
 
 def _dims(x, dim):
@@ -56,6 +57,9 @@ class length_of(Op, function=False, method=False, has_out=False):
         square = np.square(x.real) + np.square(x.imag) if x.dtype.kind == "c" else np.square(x)
         return np.sqrt(np.add.reduce(square, axis=dim, keepdims=keepdim))
 
+    def cuda(x, dim, keepdim):
+        return device_norm(x, 2, dim, keepdim)
+
     def d_x(grad, x, out, dim, keepdim):
         if not keepdim:
             shape = [1 if d in dim else n for d, n in enumerate(x.shape)]
@@ -68,6 +72,9 @@ class power_norm_of(Op, function=False, method=False, has_out=False):
 
     def cpu(x, p: Number, dim: Dims, keepdim: bool):
         return np.add.reduce(np.absolute(x) ** p, axis=dim, keepdims=keepdim) ** (1.0 / p)
+
+    def cuda(x, p, dim, keepdim):
+        return device_norm(x, p, dim, keepdim)
 
     def d_x(grad, x, out, p, dim, keepdim):
         if not keepdim:

@@ -11,28 +11,8 @@ from ._device_kinds import computed
 from ._kinds import Reduction
 from ._op import Op, conj, ops
 from ._reducing import count_of, reduced
+from ._reducing_formulas import add_exponentials, logarithm, one_exponential
 from ._schema import Dim, Dims, DType, Shape
-
-
-@triton.jit
-def _weight(x, top):
-    return tl.where(x == top, 1.0, tl.exp(x - top))  # infinities too weigh 1 beside themselves
-
-
-@triton.jit
-def one_exponential(value, index):
-    return value, tl.full(value.shape, 1, value.dtype)
-
-
-@triton.jit
-def add_exponentials(a, total_a, b, total_b):
-    top = tl.maximum(a, b, propagate_nan=tl.PropagateNan.ALL)
-    return top, total_a * _weight(a, top) + total_b * _weight(b, top)
-
-
-@triton.jit
-def logarithm(top, total, count):
-    return top + tl.log(total)
 
 
 class sum(Reduction, code="sum", lift="int64", halves=True):

@@ -4,10 +4,12 @@ import numpy as np
 
 from ..dtypes import from_numpy as dtype_of
 from ..errors import not_implemented
+from ..runtime.jit import triton
 from ..shape import wrap_dim
 from ._kinds import Scan
 from ._op import Op, conj, ops
 from ._reducing import scanned
+from ._scan_kernels import extremes_so_far, log_sums
 from ._schema import Dim, DType, Number
 
 
@@ -35,8 +37,24 @@ class cumsum(Scan, inplace=True, lift=True):
         out = scanned(input, dim, False)
         return np.add.accumulate(input, axis=dim) if out is None else out
 
+    @triton.jit
+    def cuda(a, b):
+        return a + b
+
     def d_input(grad, dim):
-        return grad.flip(dim).cumsum(dim).flip(dim) if grad.ndim else grad
+        return ops.cumsum_from_end(grad, dim)
+
+
+class cumsum_from_end(Scan, function=False, method=False, has_out=False, lift=True, reverse=True):
+    """The sums of the elements from each on, along a dim: the derivative of :class:`cumsum`."""
+
+    def cpu(input, dim: Dim):
+        return np.flip(cumsum.cpu(np.flip(input, dim), dim), dim)
+
+    cuda = cumsum.cuda
+
+    def d_input(grad, dim):
+        return ops.cumsum(grad, dim)
 
 
 class cumprod(Scan, inplace=True, lift=True):
@@ -52,11 +70,17 @@ class cumprod(Scan, inplace=True, lift=True):
         out = scanned(input, dim, True)
         return np.multiply.accumulate(input, axis=dim) if out is None else out
 
+    @triton.jit
+    def cuda(a, b):
+        return a * b
+
+    identity = "1"
+
     def d_input(grad, input, out, dim):
         if not input.ndim:
             return grad
         if not bool((input == 0).any()):
-            return ops.cumsum((grad * conj(out)).flip(dim), dim).flip(dim) / conj(input)
+            return ops.cumsum_from_end(grad * conj(out), dim) / conj(input)
         return _cumprod_with_zeros(grad, conj(input), conj(out), dim)
 
 
@@ -118,6 +142,9 @@ class cummax(Op, returns=("values", "indices"), opmath=False):
     def cpu(input, dim: Dim):
         return _extreme_so_far(np.maximum.accumulate, input, dim)
 
+    def cuda(input, dim):
+        return extremes_so_far("cummax", input, dim, True)
+
     def d_input(grad, indices, dim):
         return ops.zeros_like(grad).scatter_add(dim, indices, grad) if grad.numel() else grad
 
@@ -133,6 +160,9 @@ class cummin(Op, returns=("values", "indices"), opmath=False):
     def cpu(input, dim: Dim):
         return _extreme_so_far(np.minimum.accumulate, input, dim)
 
+    def cuda(input, dim):
+        return extremes_so_far("cummin", input, dim, False)
+
     def d_input(grad, indices, dim):
         return ops.zeros_like(grad).scatter_add(dim, indices, grad) if grad.numel() else grad
 
@@ -145,6 +175,16 @@ def _log_add(a, b):
     large, small = np.where(swap, b, a), np.where(swap, a, b)
     out = large + np.log1p(np.exp(small - large))
     return np.where(np.isneginf(large.real), large, out)
+
+
+def _log_sums_back(grad, input, out, onwards):
+    """The gradient of logarithms of sums, where ``onwards`` is the scan the other way."""
+    if input.is_complex():
+        return conj((onwards(conj(grad).log() - out) + input).exp())
+    lowest = -1e38 if input.dtype.itemsize == 4 else -1e307 if input.dtype.itemsize == 8 else -6e4
+    positive = ops.where(grad > 0, grad.log(), lowest)
+    negative = ops.where(grad < 0, grad.neg().log(), lowest)
+    return (onwards(positive - out) + input).exp() - (onwards(negative - out) + input).exp()
 
 
 class logcumsumexp(Op):
@@ -171,21 +211,35 @@ class logcumsumexp(Op):
             reach *= 2
         return np.moveaxis(out, -1, dim)
 
+    def cuda(input, dim):
+        return log_sums(input, dim, False)
+
     def d_input(grad, input, out, dim):
         if not input.ndim:
             return grad
 
         def from_the_end(x):
-            return ops.logcumsumexp(x.flip(dim), dim).flip(dim)
+            return ops.logcumsumexp_from_end(x, dim)
 
-        if input.is_complex():
-            return conj((from_the_end(conj(grad).log() - out) + input).exp())
-        lowest = -1e38 if input.dtype.itemsize == 4 else -1e307 if input.dtype.itemsize == 8 else -6e4
-        positive = ops.where(grad > 0, grad.log(), lowest)
-        negative = ops.where(grad < 0, grad.neg().log(), lowest)
-        return (from_the_end(positive - out) + input).exp() - (from_the_end(negative - out) + input).exp()
+        return _log_sums_back(grad, input, out, from_the_end)
 
     samples = _scanned
+
+
+class logcumsumexp_from_end(Op, function=False, method=False, has_out=False):
+    """The logarithm of the sum of exponentials from each element on, along a dim."""
+
+    def cpu(input, dim: Dim):
+        return np.flip(logcumsumexp.cpu(np.flip(input, dim), dim), dim)
+
+    def cuda(input, dim):
+        return log_sums(input, dim, True)
+
+    def d_input(grad, input, out, dim):
+        def so_far(x):
+            return ops.logcumsumexp(x, dim)
+
+        return _log_sums_back(grad, input, out, so_far)
 
 
 class diff(Op):

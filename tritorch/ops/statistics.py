@@ -10,6 +10,7 @@ from ._kinds import Reduction
 from ._op import Op, conj, ops
 from ._reducing import count_of, reduced
 from ._schema import Dims, Number
+from ._spread_kernels import spread
 
 
 def _spread(input, dim, correction, keepdim, root):
@@ -40,6 +41,9 @@ class var_of(Reduction, name="var", function=False, method=False):
     def cpu(input, dim: Dims, correction: Number, keepdim: bool):
         return _spread(input, dim, correction, keepdim, False)
 
+    def cuda(input, dim, correction, keepdim):
+        return spread(input, dim, correction, keepdim, False)
+
     def d_input(grad, input, dim, correction):
         free = _degrees(input.shape, dim, correction)
         return grad * (input - input.mean(dim, True)) * (2.0 / free if free else math.nan)
@@ -50,6 +54,9 @@ class std_of(Reduction, name="std", function=False, method=False):
 
     def cpu(input, dim: Dims, correction: Number, keepdim: bool):
         return _spread(input, dim, correction, keepdim, True)
+
+    def cuda(input, dim, correction, keepdim):
+        return spread(input, dim, correction, keepdim, True)
 
     def d_input(grad, input, out, dim, correction):
         free = _degrees(input.shape, dim, correction)
@@ -126,7 +133,7 @@ def _quantiles_as_tensor(name, input, q):
     if isinstance(q, (int, float)):
         if not 0 <= q <= 1:
             raise RuntimeError(f"{name}() q must be in the range [0, 1] but got {q:g}")
-        return ops.full((), q, dtype=input.dtype)
+        return ops.full((), q, dtype=input.dtype, device=input.device)
     if q.ndim > 1:
         raise RuntimeError(f"{name}() q must be a scalar or 1D tensor")
     if q.dtype is not input.dtype:

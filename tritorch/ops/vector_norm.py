@@ -8,6 +8,7 @@ from ._kinds import Reduction
 from ._op import Op, ops
 from ._reducing import reduced
 from ._schema import Dim, Dims, DType, Number
+from ._spread_kernels import norm as device_norm
 
 
 class norm_of(Reduction, name="linalg_vector_norm", function=False, method=False):
@@ -31,6 +32,9 @@ class norm_of(Reduction, name="linalg_vector_norm", function=False, method=False
         if p == 0:
             return reduced("sum", np.asarray(size != 0, size.dtype), dim, keepdim)
         return np.power(reduced("sum", np.power(size, size.dtype.type(p)), dim, keepdim), size.dtype.type(1 / p))
+
+    def cuda(input, p, dim, keepdim):
+        return device_norm(input, p, dim, keepdim)
 
     def d_input(grad, input, out, p, dim):
         if p == 0:

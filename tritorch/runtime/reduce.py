@@ -7,6 +7,8 @@ result is the same every time. The loop is written as source text around the ope
 Note [Pointwise kernels].
 """
 
+import numpy as np
+
 from .array import empty
 from .gpu import is_real
 from .jit import Kernel, triton
@@ -49,7 +51,12 @@ def _walk(out, linear, sizes, prefix):
     return [*lines, f"    {out} = {' + '.join([f'{prefix}_rest * {prefix}_s0', *terms])}"]
 
 
-def _loop(title, combine, map, finish, identities, types, compute, outs, kept, reduced):
+def _more(formula, count, numbers):
+    """The plain numbers among the arguments of a formula, which follow ``count`` others."""
+    return numbers if len(formula.params) > count else []
+
+
+def _loop(title, combine, map, finish, identities, types, compute, outs, kept, reduced, numbers):
     """The kernel for one shape of the work: see Note [Reduction kernels]."""
     count = len(types)
     accs = [f"a{i}" for i in range(count)]
@@ -58,7 +65,7 @@ def _loop(title, combine, map, finish, identities, types, compute, outs, kept, r
     steps = [f"k_s{d}" for d in range(len(kept))] + [f"r_s{d}" for d in range(len(reduced))]
     ROWS, COLS, WIDE = (f"{n}: tl.constexpr" for n in ("ROWS", "COLS", "WIDE"))
     lines = [
-        f"def {title}({_tuple([*results, 'x', 'K', 'R', 'part', *sizes, *steps, ROWS, COLS, WIDE])}):",
+        f"def {title}({_tuple([*results, 'x', 'K', 'R', 'part', *sizes, *steps, *numbers, ROWS, COLS, WIDE])}):",
         "    k = tl.program_id(0) * ROWS + tl.arange(0, ROWS)",
         "    if WIDE: k = k.to(tl.int64)",
         *_walk("base", "k", kept, "k"),
@@ -71,11 +78,11 @@ def _loop(title, combine, map, finish, identities, types, compute, outs, kept, r
         "        if WIDE: r = r.to(tl.int64)",
         *["    " + line for line in _walk("offset", "r", reduced, "r")],
         f"        v = tl.load(x + base[:, None] + offset[None, :], live, other=0).to({compute})",
-        f"        {_tuple(f'm{i}' for i in range(count))} = {map.__name__}(v, r[None, :])",
+        f"        {_tuple(f'm{i}' for i in range(count))} = {map.__name__}({_tuple(['v', 'r[None, :]', *_more(map, 2, numbers)])})",
         *[f"        m{i} = tl.where(live, m{i}, {ident}).to({t})" for i, (ident, t) in enumerate(zip(identities, types, strict=True))],
         f"        {_tuple(accs)} = {combine.__name__}({_tuple([*accs, *(f'm{i}' for i in range(count))])})",
         f"    {_tuple(accs)} = tl.reduce({accs[0] if count == 1 else f'({_tuple(accs)})'}, 1, {combine.__name__})",
-        f"    {_tuple(f'r{i}' for i in range(len(outs)))} = {finish.__name__}({_tuple([*accs, 'R'])})",
+        f"    {_tuple(f'r{i}' for i in range(len(outs)))} = {finish.__name__}({_tuple([*accs, 'R', *_more(finish, count + 1, numbers)])})",
         *[f"    tl.store({o} + tl.program_id(1) * K + k, r{i}.to({t}), k < K)" for i, (o, t) in enumerate(zip(results, outs, strict=True))],
     ]  # fmt: skip
     scope = {f.__name__: f for f in (combine, map, finish)}
@@ -96,7 +103,7 @@ def _tile(kept, reduced, inner_reduced):
     return rows, columns, max(parts, 1)
 
 
-def reduce(title, input, dims, keepdim, outs, combine, identities, types, compute, map=taken, finish=given):
+def reduce(title, input, dims, keepdim, outs, combine, identities, types, compute, map=taken, finish=given, numbers=()):
     """Combines the elements of ``input`` along ``dims``.
 
     Args:
@@ -111,6 +118,7 @@ def reduce(title, input, dims, keepdim, outs, combine, identities, types, comput
         compute: the NumPy dtype that elements are cast to.
         map: a kernel of (element, its index among the reduced ones) that gives a set of accumulators.
         finish: a kernel of (accumulators..., how many elements were reduced) that gives the results.
+        numbers: plain floats that ``map`` and ``finish`` are handed last, if they have parameters for them.
 
     Returns:
         A list of arrays on the device.
@@ -137,20 +145,24 @@ def reduce(title, input, dims, keepdim, outs, combine, identities, types, comput
     parts = max(triton.cdiv(many, part), 1)
     targets = results if parts == 1 else [empty((parts, count), t) for t in types]
     ending = finish if parts == 1 else _kept(len(types))
+    names = [f"number{i}" for i in range(len(numbers))]
+    numbers = [np.float64(x) if compute.itemsize == 8 else float(x) for x in numbers]
     key = (title, len(kept), len(reduced), *map_key(combine, map, ending, identities, accumulators, compute, targets))
     if key not in _LOOPS:
         stored = [language_type(t.dtype) for t in targets]
         _LOOPS[key] = _loop(
-            title, combine, map, ending, identities, accumulators, language_type(compute), stored, kept, reduced
+            title, combine, map, ending, identities, accumulators, language_type(compute), stored, kept, reduced, names
         )
-    extra = [*kept[1:], *reduced[1:], *kept_steps, *steps]
+    extra = [*kept[1:], *reduced[1:], *kept_steps, *steps, *numbers]
     launch(_LOOPS[key], (triton.cdiv(count, rows), parts), *targets, input, count, many, part, *extra, **tile)
     if parts > 1:
         key = (title, "fold", *map_key(combine, None, finish, identities, accumulators, compute, results))
         if key not in _LOOPS:
             stored = [language_type(t.dtype) for t in results]
-            _LOOPS[key] = _fold(title, combine, finish, identities, accumulators, stored)
-        launch(_LOOPS[key], (count,), *results, *targets, count, parts, many, COLS=triton.next_power_of_2(parts))
+            _LOOPS[key] = _fold(title, combine, finish, identities, accumulators, stored, names)
+        launch(
+            _LOOPS[key], (count,), *results, *targets, count, parts, many, *numbers, COLS=triton.next_power_of_2(parts)
+        )
     return results
 
 
@@ -159,17 +171,17 @@ def map_key(combine, map, finish, identities, types, compute, targets):
     return combine, map, finish, tuple(identities), tuple(types), compute, tuple(t.dtype for t in targets)
 
 
-def _fold(title, combine, finish, identities, types, outs):
+def _fold(title, combine, finish, identities, types, outs, numbers):
     """The kernel that combines what the parts gave: a program for each kept element."""
     accs = [f"a{i}" for i in range(len(types))]
     results, partial = [f"out{i}" for i in range(len(outs))], [f"p{i}" for i in range(len(types))]
     lines = [
-        f"def {title}_parts({_tuple([*results, *partial, 'K', 'P', 'R', 'COLS: tl.constexpr'])}):",
+        f"def {title}_parts({_tuple([*results, *partial, 'K', 'P', 'R', *numbers, 'COLS: tl.constexpr'])}):",
         "    k = tl.program_id(0).to(tl.int64)",
         "    p = tl.arange(0, COLS)",
         *[f"    {a} = tl.load({q} + p * K + k, p < P, other={i})" for a, q, i in zip(accs, partial, identities, strict=True)],
         f"    {_tuple(accs)} = tl.reduce({accs[0] if len(accs) == 1 else f'({_tuple(accs)})'}, 0, {combine.__name__})",
-        f"    {_tuple(f'r{i}' for i in range(len(outs)))} = {finish.__name__}({_tuple([*accs, 'R'])})",
+        f"    {_tuple(f'r{i}' for i in range(len(outs)))} = {finish.__name__}({_tuple([*accs, 'R', *_more(finish, len(accs) + 1, numbers)])})",
         *[f"    tl.store({o} + k, r{i}.to({t}))" for i, (o, t) in enumerate(zip(results, outs, strict=True))],
     ]  # fmt: skip
     scope = {f.__name__: f for f in (combine, finish)}
