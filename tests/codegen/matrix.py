@@ -22,9 +22,18 @@ from tritorch.ops._samples import is_public
 from tritorch.runtime.jit import tl, triton
 from tritorch.testing.machine_code import Case, Recorder, facts_of, problems, requests
 
+LARGE = {
+    "cumsum": torch.cumsum,
+    "cumprod": torch.cumprod,
+    "cummax": torch.cummax,
+    "logcumsumexp": torch.logcumsumexp,
+    "var_mean": lambda x, dim: torch.var_mean(x, dim=dim),
+    "norm": lambda x, dim: torch.linalg.vector_norm(x, 3, dim=dim),
+}
+
 
 def run_large(recorder, dtype):
-    """What samples are too small for: products whose tiles are those of large matrices."""
+    """What samples are too small for: products of large matrices, scans and reductions of long rows."""
     recorder.current = "mm of large matrices"
     for m, n in ((8, 4096), (4096, 8), (300, 300), (4096, 4096)):
         with contextlib.suppress(NotImplementedError, RuntimeError):  # a dtype without products
@@ -33,6 +42,13 @@ def run_large(recorder, dtype):
             torch.mm(
                 torch.empty((m, 1024), dtype=dtype, device="cuda"), torch.empty((1024, n), dtype=dtype, device="cuda")
             )
+    for name, call in LARGE.items():
+        recorder.current = f"{name} of large rows"
+        for shape in ((4096, 4096), (2, 1 << 22)):
+            for dim in (-1, 0):
+                with contextlib.suppress(NotImplementedError, RuntimeError):  # a dtype that it is not for
+                    x = torch.empty(shape, dtype=dtype, device="cuda")
+                    call(x.requires_grad_(x.is_floating_point()), dim)
 
 
 @triton.jit

@@ -89,11 +89,12 @@ def _loop(title, combine, map, finish, identities, types, compute, outs, kept, r
     return Kernel(written(f"{combine.__module__}.{title} {len(_LOOPS)}", title, lines, scope))
 
 
-def _tile(kept, reduced, inner_reduced):
+def _tile(kept, reduced, inner_reduced, types):
     """(rows, columns, parts): the tile of a program, and among how many the reduced elements are split."""
-    room = 4096 if is_real() else 1 << 16
+    wide = sum(t.itemsize == 8 for t in types)  # the accumulators of a tile are to stay in registers
+    room = 4096 // (1, 2, 4, 8)[wide] if is_real() else 1 << 16
     if inner_reduced:
-        columns = min(triton.next_power_of_2(reduced), 2048 if is_real() else room)
+        columns = min(triton.next_power_of_2(reduced), room // 2 if is_real() else room)
         rows = max(1, min(triton.next_power_of_2(kept), room // columns // 4 if is_real() else room // columns))
     else:
         rows = min(triton.next_power_of_2(kept), 128 if is_real() else room)
@@ -136,7 +137,7 @@ def reduce(title, input, dims, keepdim, outs, combine, identities, types, comput
     if count == 0:
         return results
     inner = bool(steps) and (not kept_steps or abs(steps[-1]) <= abs(kept_steps[-1]))
-    rows, columns, parts = _tile(count, many, inner)
+    rows, columns, parts = _tile(count, many, inner, types)
     accumulators = [language_type(t) for t in types]
     wide = input.size and 1 + sum((n - 1) * abs(s) for n, s, _ in axes) >= 2**31
 

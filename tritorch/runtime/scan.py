@@ -62,8 +62,8 @@ def _loop(title, totals, split, combine, map, finish, identities, types, compute
         lines += [
             "    before = tl.arange(0, PARTS)",
             "    known = (k < K)[:, None] & (before < mine)[None, :]",
-            "    at = k[:, None] * parts + before[None, :]",
-            *[f"    {a} = tl.load({p} + at, known, other={i})" for a, p, i in zip(accs, partial, identities, strict=True)],
+            "    prefix = k[:, None] * parts + before[None, :]",
+            *[f"    {a} = tl.load({p} + prefix, known, other={i})" for a, p, i in zip(accs, partial, identities, strict=True)],
             f"    {_list(accs)} = tl.reduce({one(accs)}, 1, {combine.__name__})",
         ]  # fmt: skip
     else:
@@ -98,15 +98,15 @@ def _loop(title, totals, split, combine, map, finish, identities, types, compute
     return Kernel(written(f"{combine.__module__}.{title} scan {len(_LOOPS)}", title, lines, scope))
 
 
-def _tile(rows, length, inner, count):
+def _tile(rows, length, inner, types):
     """(rows, columns, parts): the tile of a program, and among how many a row is split."""
-    room = (2048 if is_real() else 1 << 15) // count
+    room = (2048 if is_real() else 1 << 15) // len(types) // (2 if any(t.itemsize == 8 for t in types) else 1)
     if inner:
         columns = min(triton.next_power_of_2(length), room)
         height = max(1, min(triton.next_power_of_2(rows), room // columns))
     else:
-        height = min(triton.next_power_of_2(rows), 64 if is_real() else room)
-        columns = max(1, min(triton.next_power_of_2(length), room // height))
+        height = min(triton.next_power_of_2(rows), 32 if is_real() else room)
+        columns = max(1, min(triton.next_power_of_2(length), room // height // (2 if is_real() else 1)))
     programs = triton.cdiv(rows, height)
     parts = 1
     if programs < PROGRAMS // 4:
@@ -151,7 +151,7 @@ def scan(title, input, dim, outs, combine, identities, types, compute, map=taken
     length = input.shape[dim]
     rows = model.size // length
     inner = not base or abs(step) <= abs(base[-1])
-    height, columns, parts = _tile(rows, length, inner, len(types))
+    height, columns, parts = _tile(rows, length, inner, types)
     part = triton.cdiv(triton.cdiv(length, columns), parts) * columns
     parts = triton.cdiv(length, part)
     extent = 1 + sum(
@@ -162,19 +162,8 @@ def scan(title, input, dim, outs, combine, identities, types, compute, map=taken
     stored = [language_type(t) for t in outs]
     partial = [empty((rows, parts), t) for t in types] if parts > 1 else []
     for totals in (True, False) if partial else (False,):
-        key = (
-            title,
-            totals,
-            bool(partial),
-            combine,
-            map,
-            finish,
-            tuple(identities),
-            tuple(types),
-            compute,
-            tuple(outs),
-            len(kept),
-        )
+        formulas = combine, map, finish, tuple(identities)
+        key = title, totals, bool(partial), *formulas, tuple(types), compute, tuple(outs), len(kept)
         if key not in _LOOPS:
             _LOOPS[key] = _loop(
                 title, totals, bool(partial) and not totals, combine, map, finish, identities, accumulators,
