@@ -28,8 +28,8 @@ WITHOUT_KERNEL = frozenset(
     linalg_lu_factor_ex linalg_lu_solve linalg_matrix_norm linalg_matrix_rank linalg_norm linalg_pinv linalg_qr
     linalg_slogdet linalg_solve linalg_solve_triangular linalg_svd linalg_svdvals linalg_tensorinv
     linalg_tensorsolve local_response_norm logdet lp_pool1d lp_pool2d lp_pool3d lu lu_solve lu_unpack max_pool1d
-    max_pool2d max_pool3d mode nn_functional_unfold pad pinverse poisson polar qr slogdet stft svd triangular_solve
-    unique unique_consecutive upsample upsample_bilinear upsample_nearest view_as_complex_copy
+    max_pool2d max_pool3d mode nn_functional_unfold pad pca_lowrank pinverse poisson polar qr slogdet stft svd
+    triangular_solve unique unique_consecutive upsample upsample_bilinear upsample_nearest view_as_complex_copy
 """.split()
 )
 # Operators whose Python reads values on the host or mixes devices: they fail with an error, not with wrong numbers.
