@@ -418,7 +418,8 @@ FAMILIES = {  # family: its operators, their functions, their attributes of Tens
         heaviside heaviside_ nextafter nextafter_ round round_ sgn sgn_ sign sign_ signbit trunc trunc_""",
     ),
     "scan": (
-        """cummax cummin cumprod cumsum cumulative_trapezoid diff logcumsumexp trapezoid trapz""",
+        """cummax cummin cumprod cumsum cumsum_from_end cumulative_trapezoid diff logcumsumexp logcumsumexp_from_end
+        trapezoid trapz""",
         """cummax cummin cumprod cumprod_ cumsum cumsum_ cumulative_trapezoid diff logcumsumexp trapezoid trapz""",
         """cummax cummin cumprod cumprod_ cumsum cumsum_ diff logcumsumexp""",
     ),
