@@ -96,6 +96,7 @@ def main(arguments=None):
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--workers", type=int, default=2, help="processes that read the lines")
     parser.add_argument("--files", type=int, default=80, help="how many files of the standard library")
     options = parser.parse_args(arguments)
@@ -106,8 +107,10 @@ def main(arguments=None):
     learned, held_out = Lines(paths[: len(paths) * 4 // 5]), Lines(paths[len(paths) * 4 // 5 :])
     counts = [sum(sample[3] == kind for sample in learned.samples) for kind in range(len(KINDS))]
     print(f"{len(learned):,} lines to learn from: " + ", ".join(map("{:,} {}".format, counts, KINDS)))
-    evenly = WeightedRandomSampler([1 / counts[sample[3]] for sample in learned.samples], options.steps * 64)
-    loader = DataLoader(learned, 64, sampler=evenly, num_workers=options.workers, collate_fn=collate)
+    evenly = WeightedRandomSampler(
+        [1 / counts[sample[3]] for sample in learned.samples], options.steps * options.batch_size
+    )
+    loader = DataLoader(learned, options.batch_size, sampler=evenly, num_workers=options.workers, collate_fn=collate)
 
     model = Reader().to(options.device)
     optimizer = torch.optim.RMSprop(model.parameters(), lr=2e-3)
@@ -121,9 +124,11 @@ def main(arguments=None):
 
     model.eval()
     confusion = torch.zeros(2, 2, dtype=torch.int64)
-    some = torch.randperm(len(held_out))[: 64 * min(60, options.steps)].tolist()
+    some = torch.randperm(len(held_out))[: options.batch_size * min(60, options.steps)].tolist()
     with torch.no_grad():
-        for lines, kinds in DataLoader(held_out, 64, sampler=some, num_workers=options.workers, collate_fn=collate):
+        for lines, kinds in DataLoader(
+            held_out, options.batch_size, sampler=some, num_workers=options.workers, collate_fn=collate
+        ):
             guesses = model(lines.to(options.device)).argmax(1).cpu()
             confusion += torch.bincount(kinds * 2 + guesses, minlength=4).reshape(2, 2)
         print("\ntaken for  " + "".join(f"{kind:>10}" for kind in KINDS))

@@ -75,6 +75,7 @@ def main(arguments=None):
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--batch-size", type=int, default=128)
     options = parser.parse_args(arguments)
     torch.manual_seed(options.seed)
 
@@ -92,7 +93,7 @@ def main(arguments=None):
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, options.steps)
     bar = tqdm(range(options.steps), desc="training", unit="step")
     for _ in bar:
-        points, arm = spirals(128)
+        points, arm = spirals(options.batch_size)
         loss = LogCosh.apply(model(points.to(options.device)).squeeze(1) - arm.to(options.device)).mean()
         optimizer.zero_grad()
         loss.backward()

@@ -53,14 +53,14 @@ def melody(time):
     return torch.sin(time) + 0.5 * torch.sin(2 * time + 1)
 
 
-def train(activation, steps, device):
+def train(activation, steps, batch_size, device):
     """A network that has heard the melody from -20 to 20."""
     model = nn.Sequential(nn.Linear(1, 64), activation, nn.Linear(64, 1)).to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     bar = tqdm(range(steps), desc=type(activation).__name__, unit="step")
     for _ in bar:
-        time = torch.rand(256, 1, device=device) * 40 - 20
+        time = torch.rand(batch_size, 1, device=device) * 40 - 20
         loss = F.mse_loss(model(time), melody(time))
         optimizer.zero_grad()
         loss.backward()
@@ -85,6 +85,7 @@ def main(arguments=None):
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--batch-size", type=int, default=256)
     options = parser.parse_args(arguments)
     torch.manual_seed(options.seed)
 
@@ -97,7 +98,7 @@ def main(arguments=None):
     truth = melody(time)
     errors = {}
     for activation in (nn.Tanh(), Snake(64)):
-        model = train(activation, options.steps, options.device)
+        model = train(activation, options.steps, options.batch_size, options.device)
         with torch.no_grad():
             guess = model(time)
         name = type(activation).__name__

@@ -91,19 +91,22 @@ def main(arguments=None):
     parser.add_argument("--steps", type=int, default=800)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--images", type=int, default=1797, help="how many of the images")
     parser.add_argument("--output", default="demo-mistakes.png", help="where the picture of the mistakes goes")
     options = parser.parse_args(arguments)
     torch.manual_seed(options.seed)
 
     digits = load_digits()
-    images = torch.tensor(digits.images, dtype=torch.float32).unsqueeze(1) / 16
-    labels = torch.tensor(digits.target)
+    images = torch.tensor(digits.images[: options.images], dtype=torch.float32).unsqueeze(1) / 16
+    labels = torch.tensor(digits.target[: options.images])
     learned, held_out = random_split(TensorDataset(images, labels), [0.8, 0.2])
     print(f"{len(learned)} images to learn from, {len(held_out)} held out")
 
     start = time.perf_counter()
     model = network().to(options.device)
-    train(model, DataLoader(learned, batch_size=64, shuffle=True, drop_last=True), options.steps, options.device)
+    batches = DataLoader(learned, options.batch_size, shuffle=True, drop_last=True)
+    train(model, batches, options.steps, options.device)
     took = time.perf_counter() - start
 
     test_images, test_labels = images_of(held_out)

@@ -84,6 +84,8 @@ def main(arguments=None):
     parser.add_argument("--steps", type=int, default=350)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--images", type=int, default=5000, help="how many of the images; a fifth is held out")
     parser.add_argument("--workers", type=int, default=1, help="processes that load the batches")
     options = parser.parse_args(arguments)
     torch.manual_seed(options.seed)
@@ -91,9 +93,11 @@ def main(arguments=None):
     pixels, digits = mnist_data()
     images = torch.from_numpy(pixels).float().reshape(-1, 1, 28, 28) / 255
     labels = torch.from_numpy(digits).long()
-    learned, held_out = random_split(TensorDataset(images, labels), [4000, 1000])
+    some = torch.randperm(len(images))[: options.images]  # the file has them digit by digit
+    images, labels = images[some], labels[some]
+    learned, held_out = random_split(TensorDataset(images, labels), [0.8, 0.2])
     train_loader = DataLoader(
-        learned, batch_size=64, shuffle=True, num_workers=options.workers, persistent_workers=options.workers > 0
+        learned, options.batch_size, shuffle=True, num_workers=options.workers, persistent_workers=options.workers > 0
     )
     test_loader = DataLoader(held_out, batch_size=250)
 

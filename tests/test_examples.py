@@ -60,4 +60,4 @@ def test_demo_reaches_its_accuracy(tmp_path, figure):
 def test_examples_say_how_to_run_them(name, tmp_path):
     assert f"\n    python -m examples.{name}" in (ROOT / "examples" / f"{name}.py").read_text()
     usage = run(name, "--help", folder=tmp_path)
-    assert all(option in usage for option in ("--steps", "--seed", "--device"))
+    assert all(option in usage for option in ("--steps", "--seed", "--device", "--batch-size"))
