@@ -349,8 +349,8 @@ FAMILIES = {  # family: its operators, their functions, their attributes of Tens
     ),
     "pool": (
         """adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d
-        adaptive_max_pool3d adaptive_max_windows average_windows avg_pool1d avg_pool2d avg_pool3d
-        max_pool1d max_pool2d max_pool3d max_windows spread_windows""",
+        adaptive_max_pool3d average_windows avg_pool1d avg_pool2d avg_pool3d max_pool1d max_pool2d
+        max_pool3d max_windows max_windows_backward spread_windows""",
         """adaptive_avg_pool1d adaptive_max_pool1d avg_pool1d max_pool1d max_pool2d max_pool3d
         nn.functional.adaptive_avg_pool1d nn.functional.adaptive_avg_pool2d
         nn.functional.adaptive_avg_pool3d nn.functional.adaptive_max_pool1d
@@ -496,7 +496,7 @@ FAMILIES = {  # family: its operators, their functions, their attributes of Tens
     ),
     "unpool": (
         """fractional_max_pool2d fractional_max_pool3d fractional_windows lp_pool1d lp_pool2d lp_pool3d max_unpool1d
-        max_unpool2d max_unpool3d pool_samples unpool_planes""",
+        max_unpool2d max_unpool3d unpool_planes""",
         """nn.functional.fractional_max_pool2d nn.functional.fractional_max_pool3d nn.functional.lp_pool1d
         nn.functional.lp_pool2d nn.functional.lp_pool3d nn.functional.max_unpool1d
         nn.functional.max_unpool2d nn.functional.max_unpool3d""",

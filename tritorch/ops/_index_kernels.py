@@ -238,7 +238,12 @@ def minimum(a, b):
     return tl.minimum(a, b, propagate_nan=tl.PropagateNan.ALL)
 
 
-COMBINE = {"add": add, "multiply": multiply, "maximum": maximum, "minimum": minimum}
+@triton.jit
+def last(a, b):
+    return b
+
+
+COMBINE = {"add": add, "multiply": multiply, "maximum": maximum, "minimum": minimum, "last": last}
 
 
 def _runs(combine, kind):
@@ -279,7 +284,7 @@ def _combine_rows(table, places, values, name):
         compute = np.dtype(np.int32 if compute.kind in "biu" else np.float32)
     if table.dtype == np.bool_ and name in ("add", "maximum"):
         name = "maximum"  # of bools, the sum is "or" and the product "and"
-    elif table.dtype == np.bool_:
+    elif table.dtype == np.bool_ and name == "multiply":
         name = "minimum"
     key = ("runs", name, compute)
     if key not in _LOOPS:

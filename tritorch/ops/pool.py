@@ -1,8 +1,8 @@
 """Pools: max and average, plain and adaptive, in one, two and three dims."""
 
-import numpy as np
+import math
 
-from . import _pool
+from . import _pool, _pool_kernels
 from ._op import Op, ops
 
 
@@ -33,61 +33,61 @@ def _volumes(make):
 
 
 class max_windows(Op, function=False, method=False, has_out=False, returns=("out", "indices")):
-    """The largest element of each window over the last dims, and its index in its plane."""
+    """The largest element of each window over the last dims, and its index in its plane. ``windows`` has one
+    :class:`tritorch.ops._pool.Window` a dim, here and below."""
 
-    def cpu(input, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple, ceil_mode: bool):
-        ranges = [
-            _pool.windows(n, k, s, p, d, ceil_mode)
-            for n, k, s, p, d in zip(input.shape[-len(kernel) :], kernel, stride, padding, dilation, strict=True)
-        ]
-        return _pool.maximum(input, ranges, dilation)
+    def cpu(input, windows: object):
+        return _pool.maximum(input, windows)
 
-    def d_input(grad, input_shape, indices, kernel):
-        return _scatter_planes(grad, indices, input_shape, len(kernel))
+    cuda = _pool_kernels.maximum
 
-
-class adaptive_max_windows(Op, function=False, method=False, has_out=False, returns=("out", "indices")):
-    """The largest element of each of as many windows as asked for, and its index in its plane."""
-
-    def cpu(input, size: tuple):
-        ranges = [_pool.adaptive_windows(n, o) for n, o in zip(input.shape[-len(size) :], size, strict=True)]
-        return _pool.maximum(input, ranges, (1,) * len(size))
-
-    def d_input(grad, input_shape, indices, size):
-        return _scatter_planes(grad, indices, input_shape, len(size))
+    def d_input(grad, input_shape, indices, windows):
+        return ops.max_windows_backward(grad, indices, tuple(input_shape[-len(windows) :]), windows)
 
 
-def _scatter_planes(grad, indices, shape, n):
-    """Each gradient added at its index in a plane of zeros."""
-    lead = tuple(shape[:-n])
-    flat = ops.zeros(*lead, int(np.prod(shape[-n:])), dtype=grad.dtype)
-    return flat.scatter_add(-1, indices.reshape(*lead, -1), grad.reshape(*lead, -1)).reshape(shape)
+class max_windows_backward(Op, function=False, method=False, has_out=False):
+    """Each gradient added at its index in a plane of zeros of ``size``."""
+
+    def cpu(grad, indices, size: tuple, windows: object):
+        return _pool.maximum_gradient(grad, indices, size, windows)
+
+    cuda = _pool_kernels.maximum_gradient
+
+    def d_grad(grad_out, grad_shape, indices, size):
+        n, lead = len(size), grad_shape[: -len(size)]
+        flat = grad_out.reshape(*lead, math.prod(size))
+        places = indices.reshape(*lead, math.prod(grad_shape[-n:]))
+        return flat.gather(-1, places).reshape(grad_shape)
 
 
 class average_windows(Op, function=False, method=False, has_out=False):
-    """The sum of each window over its divisor; windows are (first, last) arrays, one pair a dim."""
+    """The sum of each window over ``divisor``: a number, or the count of its pixels, "padded" or those "inside"."""
 
-    def cpu(input, ranges: object, divisors: object):
-        return _pool.average(input, ranges, divisors)
+    def cpu(input, windows: object, divisor: object):
+        return _pool.average(input, windows, divisor)
 
-    def d_input(grad, input_shape, ranges, divisors):
-        return ops.spread_windows(grad, tuple(input_shape[-len(ranges) :]), ranges, divisors)
+    cuda = _pool_kernels.average
+
+    def d_input(grad, windows, divisor):
+        return ops.spread_windows(grad, windows, divisor)
 
 
 class spread_windows(Op, function=False, method=False, has_out=False):
     """The transpose of :class:`average_windows`."""
 
-    def cpu(input, size: tuple, ranges: object, divisors: object):
-        return _pool.spread(input, size, ranges, divisors)
+    def cpu(input, windows: object, divisor: object):
+        return _pool.spread(input, windows, divisor)
 
-    def d_input(grad, ranges, divisors):
-        return ops.average_windows(grad, ranges, divisors)
+    cuda = _pool_kernels.spread
+
+    def d_input(grad, windows, divisor):
+        return ops.average_windows(grad, windows, divisor)
 
 
 # -- checks and geometry ---------------------------------------------------------------------------------
 
 
-def _geometry(name, n, input, kernel_size, stride, padding, dilation, ceil_mode):
+def _windows(name, n, input, kernel_size, stride, padding, dilation, ceil_mode):
     kernel = each(kernel_size, n, f"{name}: kernel_size")
     stride = kernel if stride is None or stride in ([], ()) else each(stride, n, f"{name}: stride")
     padding, dilation = each(padding, n, f"{name}: padding"), each(dilation, n, f"{name}: dilation")
@@ -121,28 +121,25 @@ def _geometry(name, n, input, kernel_size, stride, padding, dilation, ceil_mode)
         raise RuntimeError(
             f"Given input size: ({inside}). Calculated output size: ({outside}). Output size is too small"
         )
-    return kernel, stride, padding, dilation
+    return tuple(
+        _pool.plain_window(m, k, s, p, d, bool(ceil_mode))
+        for m, k, s, p, d in zip(input.shape[-n:], kernel, stride, padding, dilation, strict=True)
+    )
 
 
 def _max(name, n, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices):
-    geometry = _geometry(name, n, input, kernel_size, stride, padding, dilation, ceil_mode)
-    out, indices = ops.max_windows(input, *geometry, bool(ceil_mode))
+    windows = _windows(name, n, input, kernel_size, stride, padding, dilation, ceil_mode)
+    out, indices = ops.max_windows(input, windows)
     return (out, indices) if return_indices else out
 
 
 def _average(name, n, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override=None):
     if divisor_override == 0:
         raise RuntimeError("divisor must be not zero")
-    kernel, stride, padding, _ = _geometry(name, n, input, kernel_size, stride, padding, 1, ceil_mode)
-    ranges, divisors = [], []
-    for m, k, s, p in zip(input.shape[-n:], kernel, stride, padding, strict=True):
-        first, last, padded = _pool.windows(m, k, s, p, 1, ceil_mode)
-        ranges.append((first, last))
-        if divisor_override is not None:
-            divisors.append(np.full(len(first), float(divisor_override) if not divisors else 1.0))
-        else:
-            divisors.append((padded if count_include_pad else last - first).astype(np.float64))
-    return ops.average_windows(input, ranges, divisors)
+    windows = _windows(name, n, input, kernel_size, stride, padding, 1, ceil_mode)
+    if divisor_override is not None:
+        return ops.average_windows(input, windows, float(divisor_override))
+    return ops.average_windows(input, windows, "padded" if count_include_pad else "inside")
 
 
 def _adaptive_size(name, n, input, output_size):
@@ -164,12 +161,14 @@ def _adaptive_size(name, n, input, output_size):
 
 def _adaptive_average(name, n, input, output_size):
     sizes = _adaptive_size(name, n, input, output_size)
-    ranges = [_pool.adaptive_windows(m, o) for m, o in zip(input.shape[-n:], sizes, strict=True)]
-    return ops.average_windows(input, ranges, [(last - first).astype(np.float64) for first, last in ranges])
+    windows = tuple(_pool.adaptive_window(m, o) for m, o in zip(input.shape[-n:], sizes, strict=True))
+    return ops.average_windows(input, windows, "inside")
 
 
 def _adaptive_max(name, n, input, output_size, return_indices):
-    out, indices = ops.adaptive_max_windows(input, _adaptive_size(name, n, input, output_size))
+    sizes = _adaptive_size(name, n, input, output_size)
+    windows = tuple(_pool.adaptive_window(m, o) for m, o in zip(input.shape[-n:], sizes, strict=True))
+    out, indices = ops.max_windows(input, windows)
     return (out, indices) if return_indices else out
 
 

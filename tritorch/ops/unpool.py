@@ -5,10 +5,12 @@ import math
 import numpy as np
 
 from ..dtypes import int64
-from ..runtime.generator import chosen
-from . import _pool
+from ..runtime.array import DeviceArray
+from ..runtime.transfer import packed, to_host
+from . import _pool, _pool_kernels
+from ._device_fill import filled
+from ._index_kernels import reduce_along
 from ._op import Op, ops
-from ._random import draw, uniform_into
 from ._schema import Number
 
 
@@ -40,15 +42,19 @@ def _unpool(n, input, indices, kernel_size, stride, padding, output_size):
     return ops.unpool_planes(input, indices, tuple(size))
 
 
+def _refuse(indices, size):
+    raise RuntimeError(
+        f"Found an invalid max index: {int(indices.max())} (output volumes are of size {'x'.join(map(str, size))}"
+    )
+
+
 class unpool_planes(Op, function=False, method=False, has_out=False):
     """Planes of zeros of ``size`` with each element at its index; of several at one index the last stays."""
 
     def check(indices, size):
-        area = int(np.prod(size))
-        if indices.size and (indices.min() < 0 or indices.max() >= area):
-            raise RuntimeError(
-                f"Found an invalid max index: {int(indices.max())} (output volumes are of size {'x'.join(map(str, size))}"
-            )
+        area = math.prod(size)
+        if indices.__class__ is not DeviceArray and indices.size and (indices.min() < 0 or indices.max() >= area):
+            _refuse(indices, size)
 
     def cpu(input, indices, size: tuple):
         n = len(size)
@@ -58,6 +64,15 @@ class unpool_planes(Op, function=False, method=False, has_out=False):
         count = math.prod(input.shape[-n:])
         out[rows, indices.reshape(out.shape[0], count)] = input.reshape(out.shape[0], count)
         return out.reshape(*lead, *size)
+
+    def cuda(input, indices, size):
+        lead, count = input.shape[: -len(size)], math.prod(input.shape[-len(size) :])
+        out = filled((*lead, *size), input.dtype, 0)
+        flat = out.reshape(*lead, math.prod(size))
+        places, values = (packed(x).reshape(*lead, count) for x in (indices, input))
+        if indices.size and not reduce_along(flat, len(lead), places, values, "last"):
+            _refuse(to_host(indices), size)
+        return out
 
     def d_input(grad, indices, size):
         n = len(size)
@@ -152,6 +167,8 @@ def fractional_starts(n, out, kernel, sample):
 class fractional_windows(Op, function=False, method=False, has_out=False, returns=("out", "indices")):
     """The largest element of windows whose places the samples (N, C, dims) fix, and its index."""
 
+    cuda = _pool_kernels.fractional
+
     def cpu(input, samples, kernel: tuple, size: tuple):
         n = len(kernel)
         lead = input.shape[:-n]
@@ -163,23 +180,15 @@ class fractional_windows(Op, function=False, method=False, has_out=False, return
             for d in range(n):  # samples are given for the last dim first
                 first = fractional_starts(input.shape[d - n], size[d], kernel[d], float(drawn[plane, n - 1 - d]))
                 ranges.append((first, first + kernel[d]))
-            out[plane], index[plane] = _pool.maximum(flat[plane], ranges, (1,) * n)
+            out[plane], index[plane] = _pool.maximum_of(flat[plane], ranges, (1,) * n)
         return out.reshape(*lead, *size), index.reshape(*lead, *size)
 
     def d_input(grad, indices, input_shape, size):
         n = len(size)
         lead = tuple(input_shape[:-n])
-        flat = ops.zeros(*lead, int(np.prod(input_shape[-n:])), dtype=grad.dtype)
-        return flat.scatter_add(-1, indices.reshape(*lead, -1), grad.reshape(*lead, -1)).reshape(input_shape)
-
-
-class pool_samples(Op, function=False, method=False, has_out=False):
-    """Uniform numbers, one for each plane and dim."""
-
-    def cpu(input, dims: int):
-        planes = input.shape[: input.ndim - dims]
-        planes = planes if len(planes) == 2 else (1, *planes)
-        return draw(uniform_into, (*planes, dims), input.dtype, chosen(None), 0.0, 1.0)
+        flat = grad.new_zeros((*lead, math.prod(input_shape[-n:])))
+        count = math.prod(size)
+        return flat.scatter_add(-1, indices.reshape(*lead, count), grad.reshape(*lead, count)).reshape(input_shape)
 
 
 def _fractional(n, input, kernel_size, output_size, output_ratio, return_indices, samples):
@@ -194,7 +203,8 @@ def _fractional(n, input, kernel_size, output_size, output_ratio, return_indices
         if o + k - 1 > m:
             raise RuntimeError(f"fractional_max_pool{n}d(): pool size ({k}) too large relative to input size ({m})")
     if samples is None:
-        samples = ops.pool_samples(input.detach(), n)
+        planes = input.shape[:-n] if input.ndim == n + 2 else (1, input.shape[0])
+        samples = ops.rand((*planes, n), dtype=input.dtype, device=input.device)
     out, indices = ops.fractional_windows(input, samples, kernel, size)
     return (out, indices) if return_indices else out
 
