@@ -53,11 +53,10 @@ class max_windows_backward(Op, function=False, method=False, has_out=False):
 
     cuda = _pool_kernels.maximum_gradient
 
-    def d_grad(grad_out, grad_shape, indices, size):
-        n, lead = len(size), grad_shape[: -len(size)]
+    def d_grad(grad_out, indices, size):
+        lead, count = indices.shape[: -len(size)], math.prod(indices.shape[-len(size) :])
         flat = grad_out.reshape(*lead, math.prod(size))
-        places = indices.reshape(*lead, math.prod(grad_shape[-n:]))
-        return flat.gather(-1, places).reshape(grad_shape)
+        return flat.gather(-1, indices.reshape(*lead, count)).reshape(indices.shape)
 
 
 class average_windows(Op, function=False, method=False, has_out=False):
