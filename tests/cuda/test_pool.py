@@ -39,6 +39,8 @@ def agree(function, *shapes, dtype="float32", images=None):
 @pytest.mark.parametrize(("shape", "kernel", "options"), PLAIN)
 def test_plain_pools(shape, kernel, options, dtype):
     n = len(kernel)
+    if dtype != "float32" and n != 1:
+        pytest.skip("one dim shows the other dtypes")
     largest, average = getattr(F, f"max_pool{n}d"), getattr(F, f"avg_pool{n}d")
     agree(lambda x: largest(x, kernel, return_indices=True, **options), shape, dtype=dtype)
     for inside in (True, False):
@@ -56,7 +58,7 @@ def test_dilated_overlapping_and_divided(n):
         agree(lambda x: getattr(F, f"lp_pool{n}d")(x.abs() + 0.1, 3.0, 2), shape)
 
 
-@pytest.mark.parametrize("size", [1, 3, 4, 9, 11])
+@pytest.mark.parametrize("size", [1, 4, 11])
 def test_adaptive_pools(size):
     agree(lambda x: F.adaptive_avg_pool1d(x, size), (2, 3, 9))
     agree(lambda x: F.adaptive_max_pool1d(x, size, return_indices=True), (2, 3, 9))

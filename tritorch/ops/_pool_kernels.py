@@ -9,6 +9,7 @@ up its windows in their order, so the result is the same every time, and nothing
 import numpy as np
 
 from ..runtime.array import empty
+from ..runtime.gpu import is_real
 from ..runtime.jit import tl, triton
 from ..runtime.launch import launch
 from ..runtime.pointwise import block_of
@@ -47,14 +48,15 @@ def reader_of(i, t, n, count, kernel, stride, padding, dilation, WAY: tl.constex
 def shown(o, n, count, kernel, stride, padding, WAY: tl.constexpr, DIVISOR: tl.constexpr):
     """How many pixels of a dim the divisor counts for window ``o``."""
     if WAY == "adaptive":
-        wide = o.to(tl.int64)
-        return (((wide + 1) * n + count - 1) // count - wide * n // count).to(o.dtype)
+        first = o.to(tl.int64) * n // count
+        last = ((o.to(tl.int64) + 1) * n + count - 1) // count
+    elif DIVISOR == "padded":
+        first = o * stride - padding
+        last = tl.minimum(first + kernel, n + padding)
     else:
-        start = o * stride - padding
-        if DIVISOR == "padded":
-            return tl.minimum(start + kernel, n + padding) - start
-        else:
-            return tl.minimum(start + kernel, n) - tl.maximum(start, 0)
+        first = tl.maximum(o * stride - padding, 0)
+        last = tl.minimum(o * stride - padding + kernel, n)
+    return (last - first).to(o.dtype)
 
 
 @triton.jit
@@ -110,7 +112,7 @@ def gradient_of_largest(
     own = i % (n0 * n1 * n2)
     i2, i1, i0 = own % n2, own // n2 % n1, own // (n2 * n1)
     base = i // (n0 * n1 * n2) * (q0 * q1 * q2)
-    sum = computing(tl.zeros([BLOCK], tl.float32), NUMBER)
+    acc = computing(tl.zeros([BLOCK], tl.float32), NUMBER)
     for t in range(r0 * r1 * r2):
         o0, in0 = reader_of(i0, t // (r1 * r2), n0, q0, k0, s0, p0, d0, WAY)
         o1, in1 = reader_of(i1, t // r2 % r1, n1, q1, k1, s1, p1, d1, WAY)
@@ -118,8 +120,8 @@ def gradient_of_largest(
         at = base + (o0 * q1 + o1) * q2 + o2
         live = (i < total) & in0 & in1 & in2
         live = live & (tl.load(index + at, live, other=-1) == own)
-        sum += computing(tl.load(grad + at, live, other=0), NUMBER)
-    tl.store(out + i, sum.to(out.dtype.element_ty), i < total)
+        acc += computing(tl.load(grad + at, live, other=0), NUMBER)
+    tl.store(out + i, acc.to(out.dtype.element_ty), i < total)
 
 
 @triton.jit
@@ -129,7 +131,7 @@ def divisor_of(
 ):  # fmt: skip
     """What the sum of a window is divided by."""
     if DIVISOR == "given":
-        return computing(o2 * 0, NUMBER) + given
+        return computing(tl.zeros_like(o2), NUMBER) + given
     else:
         c0, c1 = shown(o0, n0, q0, k0, s0, p0, WAY, DIVISOR), shown(o1, n1, q1, k1, s1, p1, WAY, DIVISOR)
         return computing(c0 * c1 * shown(o2, n2, q2, k2, s2, p2, WAY, DIVISOR), NUMBER)
@@ -143,17 +145,17 @@ def average_of_windows(
     i = elements(BLOCK, WIDE)
     o2, o1, o0 = i % q2, i // q2 % q1, i // (q2 * q1) % q0
     base = i // (q2 * q1 * q0) * (n0 * n1 * n2)
-    sum = computing(tl.zeros([BLOCK], tl.float32), NUMBER)
+    acc = computing(tl.zeros([BLOCK], tl.float32), NUMBER)
     for t in range(k0 * k1 * k2):
         a0, in0 = tap_of(o0, t // (k1 * k2), n0, q0, k0, s0, p0, d0, WAY)
         a1, in1 = tap_of(o1, t // k2 % k1, n1, q1, k1, s1, p1, d1, WAY)
         a2, in2 = tap_of(o2, t % k2, n2, q2, k2, s2, p2, d2, WAY)
         live = (i < total) & in0 & in1 & in2
-        sum += computing(tl.load(x + base + (a0 * n1 + a1) * n2 + a2, live, other=0), NUMBER)
+        acc += computing(tl.load(x + base + (a0 * n1 + a1) * n2 + a2, live, other=0), NUMBER)
     divisor = divisor_of(
         o0, o1, o2, n0, n1, n2, q0, q1, q2, k0, k1, k2, s0, s1, s2, p0, p1, p2, given, WAY, NUMBER, DIVISOR
     )
-    tl.store(out + i, (sum / divisor).to(out.dtype.element_ty), i < total)
+    tl.store(out + i, (acc / divisor).to(out.dtype.element_ty), i < total)
 
 
 @triton.jit
@@ -164,7 +166,7 @@ def gradient_of_average(
     i = elements(BLOCK, WIDE)
     i2, i1, i0 = i % n2, i // n2 % n1, i // (n2 * n1) % n0
     base = i // (n0 * n1 * n2) * (q0 * q1 * q2)
-    sum = computing(tl.zeros([BLOCK], tl.float32), NUMBER)
+    acc = computing(tl.zeros([BLOCK], tl.float32), NUMBER)
     for t in range(r0 * r1 * r2):
         o0, in0 = reader_of(i0, t // (r1 * r2), n0, q0, k0, s0, p0, d0, WAY)
         o1, in1 = reader_of(i1, t // r2 % r1, n1, q1, k1, s1, p1, d1, WAY)
@@ -174,8 +176,8 @@ def gradient_of_average(
         divisor = divisor_of(
             o0, o1, o2, n0, n1, n2, q0, q1, q2, k0, k1, k2, s0, s1, s2, p0, p1, p2, given, WAY, NUMBER, DIVISOR
         )
-        sum += tl.where(live, value / divisor, 0)
-    tl.store(out + i, sum.to(out.dtype.element_ty), i < total)
+        acc += tl.where(live, value / divisor, 0)
+    tl.store(out + i, acc.to(out.dtype.element_ty), i < total)
 
 
 @triton.jit
@@ -212,6 +214,7 @@ def largest_of_fractional(
 
 # -- launches -------------------------------------------------------------------------------------------------------
 
+BLOCK = 512  # elements a program takes on a GPU: with 1024 the taps, unrolled, need many registers
 FLOATS = ("float16", "bfloat16", "float32", "float8_e4m3fn", "float8_e5m2")
 
 
@@ -242,7 +245,7 @@ def _geometry(windows):
 
 def _launch(kernel, out, arrays, total, numbers, how):
     if out.size:
-        block = block_of(out.size)
+        block = BLOCK if is_real() else block_of(out.size)
         wide = max(x.size for x in (out, *arrays)) >= 2**31 - block
         launch(
             kernel, (triton.cdiv(out.size, block),), out, *arrays, total, *numbers, NUMBER=how.pop("NUMBER"),
