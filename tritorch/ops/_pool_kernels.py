@@ -290,9 +290,7 @@ def average(image, windows, divisor):
     sizes, kernels, _, places, way = _geometry(windows)
     given, how = _division(divisor, image.dtype)
     out = empty(_outputs(image, windows), image.dtype)
-    _launch(
-        average_of_windows, out, [packed(image)], out.size, (given, *sizes, *kernels, *places), how | {"WAY": way}
-    )
+    _launch(average_of_windows, out, [packed(image)], out.size, (given, *sizes, *kernels, *places), how | {"WAY": way})
     return out
 
 
