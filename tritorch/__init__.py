@@ -31,7 +31,7 @@ from .typed import *
 from .version import __version__
 
 _ROOMS = (
-    "amp", "backends", "cuda", "distributed", "distributions", "fft", "func", "jit", "linalg", "masked",
+    "amp", "backends", "cuda", "distributed", "distributions", "fft", "func", "fuse", "jit", "linalg", "masked",
     "multiprocessing", "nn", "optim", "serialization", "signal", "special", "testing", "utils",
 )  # fmt: skip
 _FROM_ROOMS = {  # names of the window that live in a room

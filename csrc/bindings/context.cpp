@@ -52,22 +52,32 @@ PyObject* make_context() {
 
 // Note [Dispatch]
 // A loop is called with arrays; where one of them is on a device, what runs instead is what `device_loops`
-// has for it. That table is a dict whose __missing__ makes the entry.
+// has for it, and where one stands for a value that is not computed yet, what `symbol_loops` has: that notes
+// the call. The tables are dicts whose __missing__ makes the entry.
 PyObject* device_loops = nullptr;
+PyObject* symbol_loops = nullptr;
 
-PyObject* device_array_among(PyObject* const* args, Py_ssize_t count) {
-    if (!device_array_type) return nullptr;
-    for (Py_ssize_t i = 0; i < count; ++i) {
-        if (is_device_array(args[i])) return args[i];
-        if (!PyList_CheckExact(args[i])) continue;
-        for (Py_ssize_t k = 0; k < PyList_GET_SIZE(args[i]); ++k)
-            if (is_device_array(PyList_GET_ITEM(args[i], k))) return PyList_GET_ITEM(args[i], k);
-    }
-    return nullptr;
+PyObject* table_for(PyObject* array) {
+    if (is_symbol_array(array)) return symbol_loops;
+    return is_device_array(array) ? device_loops : nullptr;
 }
 
-PyObject* run_on_device(PyObject* const* args, Py_ssize_t count, PyObject* names) {
-    const Ref loop = Ref::steal(PyObject_GetItem(device_loops, args[0]));
+// The table that the arrays among the arguments ask for: that of symbols, if one is; null for the host.
+PyObject* table_among(PyObject* const* args, Py_ssize_t count) {
+    if (!device_array_type) return nullptr;
+    PyObject* found = nullptr;
+    for (Py_ssize_t i = 0; i < count; ++i) {
+        PyObject* table = table_for(args[i]);
+        for (Py_ssize_t k = 0; PyList_CheckExact(args[i]) && k < PyList_GET_SIZE(args[i]) && !table; ++k)
+            table = table_for(PyList_GET_ITEM(args[i], k));
+        if (table && (!symbol_loops || table == symbol_loops)) return table;
+        if (table) found = table;
+    }
+    return found;
+}
+
+PyObject* run_from(PyObject* table, PyObject* const* args, Py_ssize_t count, PyObject* names) {
+    const Ref loop = Ref::steal(PyObject_GetItem(table, args[0]));
     if (!loop) return nullptr;
     return unless_killed([&] {
         return PyObject_Vectorcall(loop.get(), args + 1, (count - 1) | PY_VECTORCALL_ARGUMENTS_OFFSET, names);
@@ -79,7 +89,7 @@ PyObject* run(PyObject*, PyObject* const* args, Py_ssize_t count, PyObject* name
         PyErr_SetString(PyExc_TypeError, "run() needs a function to call");
         return nullptr;
     }
-    if (device_array_among(args + 1, count - 1)) return run_on_device(args, count, names);
+    if (PyObject* table = table_among(args + 1, count - 1)) return run_from(table, args, count, names);
     const NumpyContext context;
     if (!context) return nullptr;
     return unless_killed([&] {
@@ -92,7 +102,7 @@ PyObject* dispatch(PyObject*, PyObject* const* args, Py_ssize_t count, PyObject*
         PyErr_SetString(PyExc_TypeError, "dispatch() needs a function to call");
         return nullptr;
     }
-    if (device_array_among(args + 1, count - 1)) return run_on_device(args, count, names);
+    if (PyObject* table = table_among(args + 1, count - 1)) return run_from(table, args, count, names);
     return unless_killed([&] {
         return PyObject_Vectorcall(args[0], args + 1, (count - 1) | PY_VECTORCALL_ARGUMENTS_OFFSET, names);
     });
@@ -100,6 +110,11 @@ PyObject* dispatch(PyObject*, PyObject* const* args, Py_ssize_t count, PyObject*
 
 PyObject* set_device_loops(PyObject*, PyObject* loops) {
     Py_XSETREF(device_loops, Py_NewRef(loops));
+    Py_RETURN_NONE;
+}
+
+PyObject* set_symbol_loops(PyObject*, PyObject* loops) {
+    Py_XSETREF(symbol_loops, Py_NewRef(loops));
     Py_RETURN_NONE;
 }
 
@@ -114,6 +129,8 @@ PyMethodDef functions[] = {
     {"set_device_loops", set_device_loops, METH_O,
      "set_device_loops(table)\n\nThe mapping from functions on host arrays to those on "
      "device arrays."},
+    {"set_symbol_loops", set_symbol_loops, METH_O,
+     "set_symbol_loops(table)\n\nThe same for arrays that stand for values not computed yet."},
     {nullptr}};
 
 int init(PyObject* module) { return PyModule_AddFunctions(module, functions); }

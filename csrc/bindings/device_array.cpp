@@ -296,6 +296,7 @@ MemoryObject* memory_of(PyObject* array) noexcept {
 }
 
 PyObject* device_of(PyObject* array) {
+    if (is_symbol_array(array)) return PyObject_GetAttrString(array, "place");
     if (!is_device_array(array)) return Py_NewRef(types.cpu ? types.cpu : Py_None);
     const MemoryObject* memory = memory_under(array);
     if (!memory)

@@ -9,6 +9,7 @@
 namespace tritorch {
 
 PyTypeObject* device_array_type = nullptr;
+PyTypeObject* symbol_array_type = nullptr;
 
 namespace {
 
@@ -105,7 +106,19 @@ PyObject* set_device_array(PyObject*, PyObject* type) {
     return before;
 }
 
+PyObject* set_symbol_array(PyObject*, PyObject* type) {
+    if (!PyType_Check(type) || !PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(type), &PyArray_Type)) {
+        PyErr_SetString(PyExc_TypeError, "set_symbol_array(cls): expected a subclass of np.ndarray");
+        return nullptr;
+    }
+    symbol_array_type = reinterpret_cast<PyTypeObject*>(Py_NewRef(type));
+    Py_RETURN_NONE;
+}
+
 PyMethodDef functions[] = {
+    {"set_symbol_array", set_symbol_array, METH_O,
+     "set_symbol_array(cls)\n\nThe subclass of np.ndarray that stands for values not computed yet: its attribute "
+     "`place` is the device that they will be on."},
     {"set_device_array", set_device_array, METH_O,
      "set_device_array(cls) -> the one before, or None\n\nThe subclass of np.ndarray whose memory is on a "
      "device."},
@@ -187,7 +200,7 @@ std::string describe_array(PyObject* array) {
 }
 
 PyObject* wrap_any(PyObject* stolen) {
-    if (PyArray_CheckExact(stolen) || is_device_array(stolen)) return wrap_array(stolen);
+    if (PyArray_CheckExact(stolen) || is_device_array(stolen) || is_symbol_array(stolen)) return wrap_array(stolen);
     PyObject* array = PyArray_IsScalar(stolen, Generic) ? PyArray_FromScalar(stolen, nullptr)
                                                         : PyArray_FromAny(stolen, nullptr, 0, 0, 0, nullptr);
     Py_DECREF(stolen);

@@ -20,9 +20,12 @@ namespace tritorch {
 // The subclass of np.ndarray whose memory is on a device (runtime/array.py), named by set_device_array().
 extern PyTypeObject* device_array_type;
 inline bool is_device_array(PyObject* object) noexcept { return Py_TYPE(object) == device_array_type; }
+// The subclass of np.ndarray that stands for a value not computed yet (fuse/trace.py), named by set_symbol_array().
+extern PyTypeObject* symbol_array_type;
+inline bool is_symbol_array(PyObject* object) noexcept { return Py_TYPE(object) == symbol_array_type; }
 // An array whose memory the host may read.
 inline bool is_host_array(PyObject* object) noexcept {
-    return PyArray_Check(object) && !is_device_array(object);
+    return PyArray_Check(object) && !is_device_array(object) && !is_symbol_array(object);
 }
 
 inline PyArrayObject* as_array(PyObject* object) noexcept { return reinterpret_cast<PyArrayObject*>(object); }
