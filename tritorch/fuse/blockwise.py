@@ -66,7 +66,9 @@ class Blockwise:
         self.scratch, self.steps, self.done = [], [], set()
         for place, v in enumerate(self.full):
             where = None
-            gone = [x for x in dict.fromkeys([owner.get(x, x) for x in v.operands]) if uses.get(x) == place and x in held]
+            gone = [
+                x for x in dict.fromkeys([owner.get(x, x) for x in v.operands]) if uses.get(x) == place and x in held
+            ]
             ufunc = _ufunc_of(v)
             if ufunc is not None:
                 for x in gone:
@@ -93,7 +95,14 @@ class Blockwise:
             (self.slots[v], i) for i, v in enumerate(self.direct) if _ufunc_of(v) is None or v not in self.full
         ]
         self.partials = [_partial(v, self.slots, lead) for v in self.late]
-        widest = max([math.prod(self.tail[v]) * v.dtype.itemsize for v in [*self.full, *self.program.known] if self.layout.role[v] == FULL] or [1])
+        widest = max(
+            [
+                math.prod(self.tail[v]) * v.dtype.itemsize
+                for v in [*self.full, *self.program.known]
+                if self.layout.role[v] == FULL
+            ]
+            or [1]
+        )
         rows = math.prod(self.layout.rows)
         self.cuts = blocks.cuts(rows, max(1, widest), BLOCK)
 
@@ -136,7 +145,9 @@ class Blockwise:
         for v in [*self.program.known, *self.program.body]:
             if role[v] == SHARED and values[self.slots[v]].ndim > len(self.layout.domain) - lead + 1:
                 x = values[self.slots[v]]
-                values[self.slots[v]] = x.reshape(x.shape[lead - 1 :]) if x.shape[: lead - 1] == (1,) * (lead - 1) else x
+                values[self.slots[v]] = (
+                    x.reshape(x.shape[lead - 1 :]) if x.shape[: lead - 1] == (1,) * (lead - 1) else x
+                )
         outs = [np.empty(v.shape, v.dtype) for v in self.direct]
         flat = [x.reshape(rows, *x.shape[lead:]) for x in outs]
         parts = [[None] * len(self.cuts) for _ in self.late]
@@ -215,7 +226,10 @@ def _operand(x, slots, kind):
 
 def _getter(v, slots):
     """Of a list of arrays the arguments of the operator of ``v``."""
-    args = [("slot", slots[x]) if isinstance(x, Value) else ("plain", x.array if isinstance(x, Const) else x) for x in v.args]
+    args = [
+        ("slot", slots[x]) if isinstance(x, Value) else ("plain", x.array if isinstance(x, Const) else x)
+        for x in v.args
+    ]
     return lambda values: [values[x] if kind == "slot" else x for kind, x in args]
 
 
@@ -253,7 +267,11 @@ def _step(v, ufunc, slots, tail, lead, layout):
         x = v.operands[0]
         source = slots[x]
         if layout.role[x] == SHARED:
-            return (lambda values, count: _viewed(_shared(values[source], x), x.shape, (*(1,) * lead, *tail))[(0,) * (lead - 1)]), ()
+            return (
+                lambda values, count: _viewed(_shared(values[source], x), x.shape, (*(1,) * lead, *tail))[
+                    (0,) * (lead - 1)
+                ]
+            ), ()
         inner = x.shape[lead:]
         return (lambda values, count: _viewed_rows(values[source], inner, tail, count)), ()
     arguments = _arguments_of_block(v, slots, lead)
@@ -294,7 +312,9 @@ def _partial(v, slots, lead):
         if x.dtype != kind:
             x = x.astype(kind)
         if combine is np.add:
-            return _C.reduce("sum", x, dims, True, 1) if kind.kind == "f" else np.add.reduce(x, axis=dims, keepdims=True)
+            return (
+                _C.reduce("sum", x, dims, True, 1) if kind.kind == "f" else np.add.reduce(x, axis=dims, keepdims=True)
+            )
         return combine.reduce(x, axis=dims, keepdims=True)
 
     return partial

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+from typing import Any
 
 import numpy as np
 
@@ -52,7 +53,7 @@ class Fused:
         except TypeError:  # an argument that has no hash is part of no signature
             made = Refused(Unfusable("an argument can't be hashed"))
         self._last = made
-        if made.__class__ is Refused:
+        if isinstance(made, Refused):
             return self.eager(*args, **kwargs)
         return made(tensors)
 
@@ -189,13 +190,19 @@ class Joint:
         self.differentiable = [x.requires_grad for x in outputs]
         if not outputs:
             raise Unfusable("it returns no tensor")
-        trace.results = [None] * len(leaves)
+        trace.results = [None for _ in leaves]
         wanted = [i for i, x in enumerate(outputs) if x.requires_grad]
         if not wanted or not any(self.needs):
             return
         given = []
         for i in wanted:
-            value = Value(None, (), trace.outputs[i].shape, trace.outputs[i].dtype, name=f"grad{i}" if len(outputs) > 1 else "grad")
+            value = Value(
+                None,
+                (),
+                trace.outputs[i].shape,
+                trace.outputs[i].dtype,
+                name=f"grad{i}" if len(outputs) > 1 else "grad",
+            )
             trace.gradients.append(value)
             given.append(_C.wrap(symbol(value, outputs[i].device)))
         asked = [i for i, needed in enumerate(self.needs) if needed]
@@ -251,9 +258,13 @@ class Joint:
             lines.append(f"  {program.title}: one pass, {read:,} bytes read, {written:,} written")
             for v in program.body:
                 at = f"  # {v.line[2]}" if v.line else ""
-                lines.append(f"    {v.title}({', '.join(_text(x) for x in v.args)}) -> {list(v.shape)} {v.dtype.name}{at}")
+                lines.append(
+                    f"    {v.title}({', '.join(_text(x) for x in v.args)}) -> {list(v.shape)} {v.dtype.name}{at}"
+                )
         if self.backward is not None:
-            lines.append("  backward reads " + ", ".join(f"{v.title} ({v.nbytes:,} bytes, {self._why(v)})" for v in self.saved))
+            lines.append(
+                "  backward reads " + ", ".join(f"{v.title} ({v.nbytes:,} bytes, {self._why(v)})" for v in self.saved)
+            )
         return "\n".join(lines)
 
     def _why(self, v):
@@ -271,11 +282,18 @@ def _structure(program):
     numbers = {v: i for i, v in enumerate([*program.known, *program.body])}
 
     def one(v):
-        args = [f"%{numbers[x]}" if isinstance(x, Value) else "#" if isinstance(x, (int, float)) else "." for x in v.args]
+        args = [
+            f"%{numbers[x]}" if isinstance(x, Value) else "#" if isinstance(x, (int, float)) else "." for x in v.args
+        ]
         broadcast = "".join("1" if n == 1 else "n" for n in v.shape)
         return f"%{numbers[v]} = {v.title if v.op else 'given'}({', '.join(args)}): {v.dtype.name}[{broadcast}]"
 
-    lines = [one(v) if v in program.body else f"%{numbers[v]}: {v.dtype.name}[{''.join('1' if n == 1 else 'n' for n in v.shape)}]" for v in numbers]
+    lines = [
+        one(v)
+        if v in program.body
+        else f"%{numbers[v]}: {v.dtype.name}[{''.join('1' if n == 1 else 'n' for n in v.shape)}]"
+        for v in numbers
+    ]
     return f"{program.title} {'; '.join(lines)} -> {[numbers[v] for v in program.wanted]}"
 
 
@@ -329,7 +347,8 @@ def _eager_gradients(joint, state, tensors, given):
         generator.restore(state)
     try:
         with enable_grad():
-            args, kwargs = _gathered(joint.shape[0], tensors), _gathered(joint.shape[1], tensors)
+            args: Any = _gathered(joint.shape[0], tensors)
+            kwargs: Any = _gathered(joint.shape[1], tensors)
             outputs: list = []
             _spread(joint.function(*args, **kwargs), outputs, [])
     finally:

@@ -28,7 +28,7 @@ class Value:
         line: the author's own line, as (file, line number, text).
     """
 
-    __slots__ = ("op", "args", "shape", "dtype", "which", "line", "siblings", "serial", "name", "window")
+    __slots__ = ("args", "dtype", "line", "name", "op", "serial", "shape", "siblings", "which", "window")
     _serials = itertools.count()
 
     def __init__(self, op, args, shape, dtype, line=None, which=None, name=""):
@@ -111,7 +111,8 @@ def least_cut(needed, cost, origins):
         edge((v, 1), sink, endless)
 
     def reach():
-        came, queue = {source: None}, deque([source])
+        came: dict = {source: None}
+        queue: deque = deque([source])
         while queue:
             at = queue.popleft()
             for to, left in room.get(at, {}).items():
@@ -121,7 +122,8 @@ def least_cut(needed, cost, origins):
         return came
 
     while sink in (came := reach()):
-        path, at = [], sink
+        path: list = []
+        at: Any = sink
         while at != source:
             path.append((came[at], at))
             at = came[at]

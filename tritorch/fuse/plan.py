@@ -15,14 +15,20 @@ from .trace import Unfusable
 __all__ = ["Layout", "Program"]
 
 FULL, SHARED, LATE, LAST = "full", "shared", "late", "last"
-COMBINES = {"sum": "add", "mean": "add", "standardize_back": "add", "amax": "maximum", "amin": "minimum"}  # reductions that partial results make
+COMBINES = {
+    "sum": "add",
+    "mean": "add",
+    "standardize_back": "add",
+    "amax": "maximum",
+    "amin": "minimum",
+}  # reductions that partial results make
 
 
 def within(v):
     """How many of the last dims an operator that is no pointwise one works along."""
     if v.op.path == "standardize":
         return len(v.args[3])
-    return sum(n != m for n, m in zip(v.args[1].shape, v.args[3].shape)) if v.op.path == "standardize_back" else 1
+    return sum(n != m for n, m in zip(v.args[1].shape, v.args[3].shape, strict=True)) if v.op.path == "standardize_back" else 1
 
 
 class Layout:
@@ -88,6 +94,8 @@ class Layout:
             if len(x.shape) >= lead and v.shape[:lead] == x.shape[:lead]:
                 self._same(x, v)
             elif self._has_rows(v):
+                if any(n != 1 for n in x.shape[: max(0, lead - len(v.shape) + len(x.shape))]):
+                    raise Unfusable(f"{v.title} repeats inside the rows", v.line)
                 self._fix(x, SHARED)
                 self._fix(v, FULL)
             else:

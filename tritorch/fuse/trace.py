@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from .. import _C
 from ..dtypes import from_numpy
 from ..ops import _device
 from ..ops._kinds import Elementwise, Reduction, RowWise
+from ..ops._op import REGISTRY
 from ..runtime.device import cpu
 from ..shape import broadcast
 from .graph import Const, Value
@@ -296,6 +298,17 @@ def _reduction(op, args):
     return out if keepdim else out.reshape([n for d, n in enumerate(kept) if d not in over])
 
 
+def _masked_fill(op, args):
+    """As ``where``."""
+    input, mask, value = args[:3]
+    if isinstance(value, SymbolArray) or mask.dtype != np.bool_:
+        raise Unfusable(f"{op.path} of such operands is not fused")
+    made = _elementwise(REGISTRY["where"], (mask, value, input))
+    if made.dtype != input.dtype or made.shape != input.shape:
+        raise Unfusable(f"{op.path} of such operands is not fused")
+    return made
+
+
 def _row_wise(op, args):
     input, dim = args[:2]
     if dim != input.ndim - 1 or not input.size:
@@ -354,7 +367,7 @@ def _mask(op, args):
 
 _SHAPES = {
     "to": _cast, "softmax_backward": _of_first, "log_softmax_backward": _of_first, "standardize": _standardize,
-    "standardize_back": _standardize_back,     "dropout_mask": _mask,
+    "standardize_back": _standardize_back,     "dropout_mask": _mask, "masked_fill": _masked_fill,
 }  # fmt: skip
 
 
@@ -377,7 +390,8 @@ class Trace:
             self.inputs.append(value)
             self.symbols.append(made)
         self.arguments = list(self.inputs)
-        self.outputs, self.gradients, self.results = [], [], []
+        self.outputs, self.gradients = [], []
+        self.results: list[Any] = []
         self.backward = False  # whether what runs now is backward: then no line is the author's
 
     @contextmanager
