@@ -117,7 +117,8 @@ PyObject* set_symbol_array(PyObject*, PyObject* type) {
 
 PyMethodDef functions[] = {
     {"set_symbol_array", set_symbol_array, METH_O,
-     "set_symbol_array(cls)\n\nThe subclass of np.ndarray that stands for values not computed yet: its attribute "
+     "set_symbol_array(cls)\n\nThe subclass of np.ndarray that stands for values not computed yet: its "
+     "attribute "
      "`place` is the device that they will be on."},
     {"set_device_array", set_device_array, METH_O,
      "set_device_array(cls) -> the one before, or None\n\nThe subclass of np.ndarray whose memory is on a "
@@ -200,7 +201,8 @@ std::string describe_array(PyObject* array) {
 }
 
 PyObject* wrap_any(PyObject* stolen) {
-    if (PyArray_CheckExact(stolen) || is_device_array(stolen) || is_symbol_array(stolen)) return wrap_array(stolen);
+    if (PyArray_CheckExact(stolen) || is_device_array(stolen) || is_symbol_array(stolen))
+        return wrap_array(stolen);
     PyObject* array = PyArray_IsScalar(stolen, Generic) ? PyArray_FromScalar(stolen, nullptr)
                                                         : PyArray_FromAny(stolen, nullptr, 0, 0, 0, nullptr);
     Py_DECREF(stolen);

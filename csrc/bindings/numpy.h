@@ -20,7 +20,8 @@ namespace tritorch {
 // The subclass of np.ndarray whose memory is on a device (runtime/array.py), named by set_device_array().
 extern PyTypeObject* device_array_type;
 inline bool is_device_array(PyObject* object) noexcept { return Py_TYPE(object) == device_array_type; }
-// The subclass of np.ndarray that stands for a value not computed yet (fuse/trace.py), named by set_symbol_array().
+// The subclass of np.ndarray that stands for a value not computed yet (fuse/trace.py), named by
+// set_symbol_array().
 extern PyTypeObject* symbol_array_type;
 inline bool is_symbol_array(PyObject* object) noexcept { return Py_TYPE(object) == symbol_array_type; }
 // An array whose memory the host may read.
