@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import Any
 
+from .. import _C
 from .. import _api as tt
 from ..autograd import no_grad
 
@@ -55,7 +56,7 @@ class GradScaler:
         growth_interval: int = 2000,
         enabled: bool = True,
     ) -> None:
-        if enabled and device == "cuda":
+        if enabled and device == "cuda" and _C.device_explain() is not None:
             warnings.warn(
                 "tritorch.cuda.amp.GradScaler is enabled, but CUDA is not available.  Disabling.", stacklevel=2
             )

@@ -58,6 +58,11 @@ def reduce_tensor(tensor: tt.Tensor) -> tuple[Any, tuple[Any, ...]]:
         RuntimeError: for a tensor that is not a leaf and requires grad, and if there is no memory to share.
     """
     check_leaf(tensor)
+    if tensor.is_cuda:
+        raise RuntimeError(
+            "CUDA error: operation not supported. Sharing a tensor of a GPU with another process is not supported: "
+            "send tensor.cpu(), and move it to the GPU there"
+        )
     array = _shared_array(tensor)
     block = shared_memory.block_of(array)
     assert block is not None

@@ -19,7 +19,7 @@ from ..runtime.device import get_default_device as default_device
 from ..runtime.device import moved
 from ..runtime.gpu import available
 from ..shape import broadcast, size_args, wrap_dim, wrap_dims
-from ._device import create_on
+from ._device import create_on, mixed
 
 __all__ = [
     "TensorBase",
@@ -85,7 +85,7 @@ def number_or_operand(op, position, name, x):
 def number(x):
     """A Python number out of a number, a NumPy scalar or a 0-dim tensor; anything else as it is."""
     if isinstance(x, TensorBase):
-        return x._array.item()
+        return x.item()
     return x.item() if isinstance(x, np.generic) else x
 
 
@@ -169,6 +169,8 @@ def assign(target, value, name):
             if not can_cast(source, goal):
                 raise cant_cast(source, goal)
         refuse_overlap(array)
+        if (array.__class__ is DeviceArray) is not (value.__class__ is DeviceArray):
+            raise mixed()
         if array.__class__ is DeviceArray:
             pointwise.copy(array, value)
         else:
@@ -204,6 +206,8 @@ def _refuse_grad(op, out, inputs):
 def _write_one(op, out, value, inputs):
     if not isinstance(out, TensorBase):
         raise argument_type(op.short, "out", None, "Tensor", out)
+    if (out._array.__class__ is DeviceArray) is not (value.__class__ is DeviceArray):
+        raise mixed()
     if op.strict_out:
         _check_strict(out, value, inputs)
     refuse_overlap(out._array)

@@ -22,7 +22,7 @@ class _Loops(dict):
             raise NotImplementedError(f"{name}: expected tensors on cpu, got cuda: the step has no kernel for cuda")
         op, inplace = _owners[loop]
         if inplace and "cuda_" in op.__dict__:
-            made = op.__dict__["cuda_"].__func__
+            made = _beside_host(op.__dict__["cuda_"].__func__)
         else:
             made = op.device_loop()
             if made is None:
@@ -59,6 +59,19 @@ def refuse_dtype(op, *dtypes):
     for dtype in dtypes:
         if dtype.kind == "c":
             raise NotImplementedError(f"{op.path}: expected a dtype that kernels on cuda know, got {dtype.name}")
+
+
+def _beside_host(loop):
+    """An in-place loop, whose kernels refuse host arrays in words of their own: they come from the caller here."""
+
+    def inplace(*args):
+        try:
+            return loop(*args)
+        except TypeError:
+            refuse_host(args)
+            raise
+
+    return inplace
 
 
 def _written_back(loop):

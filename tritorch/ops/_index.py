@@ -150,6 +150,15 @@ def is_trivial(basic):
     return all(i is Ellipsis or i == ALL for i in basic)
 
 
+def refuse_device(indices):
+    """Raises torch's error for indices on a device, where what they index is on the host."""
+    for tensor in indices:
+        if tensor is not None and tensor.is_cuda:
+            raise RuntimeError(
+                "indices should be either on cpu or on the same device as the indexed tensor (cpu)"
+            )
+
+
 def numpy_index(shape, indices):
     """The tuple with which NumPy gathers from an array of ``shape``, after torch's checks."""
     out, dim = [], 0

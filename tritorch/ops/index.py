@@ -11,7 +11,7 @@ from ..dtypes import from_numpy as dtype_of
 from ..dtypes import int64
 from ..runtime.array import DeviceArray, empty
 from ..runtime.pointwise import copy
-from ..runtime.transfer import to_device
+from ..runtime.transfer import to_device, to_host
 from ._call import refuse_overlap
 from ._device import mixed
 from ._device_fill import filled
@@ -26,6 +26,7 @@ from ._index import (
     is_mask,
     is_trivial,
     numpy_index,
+    refuse_device,
     resolve,
 )
 from ._index_kernels import accumulate, cloned, nonzero, on_device, on_host, pick, put
@@ -109,6 +110,7 @@ class index(Op, function=False, method=False, has_out=False, opmath=False):
     """The elements that ``indices`` name: for each dim None, an integer tensor, or a mask of some dims."""
 
     def cpu(input, indices: list):
+        refuse_device(indices)
         if len(indices) == 1 and indices[0] is not None:  # x[i] and x[mask]
             index = indices[0]._array
             if index.dtype == BOOL and index.shape == input.shape:
@@ -142,6 +144,7 @@ class index_backward(Op, function=False, method=False, has_out=False):
 
     def cpu(grad, shape: tuple, indices: list):
         out = np.zeros(shape, grad.dtype)
+        refuse_device(indices)
         add_at(out, numpy_index(shape, indices), grad)
         return out
 
@@ -173,11 +176,11 @@ class setitem(Op, operator="[]=", function=False, method=False, has_out=False):
             ops.slice_(input, frozen(index)).copy_(_without_leading_ones(value, window.ndim))
         else:
             refuse_overlap(window)
-            array = value._array if isinstance(value, TensorBase) else value
+            array = to_host(value._array) if isinstance(value, TensorBase) else value
             try:
                 _C.run(np.copyto, window, array, casting="unsafe")
             except ValueError:
-                array = _without_leading_ones(value, window.ndim).expand(window.shape)._array
+                array = to_host(_without_leading_ones(value, window.ndim).expand(window.shape)._array)
                 _C.run(np.copyto, window, array, casting="unsafe")
             bump(input)
 
@@ -209,6 +212,7 @@ def _put(input, index, value):
     window, indices = _windowed(input, index)
     value = value if isinstance(value, TensorBase) else _C.wrap(value)
     if not value.ndim:
+        value = value if value.device == input.device else value.to(input.device)
         _put_into(window, indices, value)
         return
     tensors = [t for t in indices if t is not None]
@@ -225,12 +229,15 @@ def _put_into(window, indices, value):
     refuse_overlap(window._array)
     if window.is_cuda:
         _write_on_device(window._array, indices, value._array, False)
+    elif value.is_cuda:
+        raise mixed()
     else:
         _C.run(_write, window._array, indices, value._array, False)
     bump(window)
 
 
 def _write(out, indices, values, accumulate):
+    refuse_device(indices)
     where = numpy_index(out.shape, indices)
     if accumulate:
         add_at(out, where, np.broadcast_to(values, _shape_of(out, where)))
