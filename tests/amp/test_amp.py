@@ -6,7 +6,7 @@ import threading
 import pytest
 
 import tritorch
-from tritorch import amp, optim
+from tritorch import _C, amp, optim
 from tritorch.autograd import Function
 
 
@@ -131,6 +131,9 @@ class TestGradScaler:
         scaler = amp.GradScaler("cpu", enabled=False)
         self.iterate(scaler, lambda x: (x * x).sum())
         assert self.x.tolist() == [0.0, 0.0] and scaler.get_scale() == 1.0 and scaler.state_dict() == {}
+
+    def test_without_a_gpu(self, monkeypatch):
+        monkeypatch.setattr(_C, "device_explain", lambda: "no driver")
         with pytest.warns(UserWarning, match="CUDA is not available"):
             assert not amp.GradScaler().is_enabled()
 

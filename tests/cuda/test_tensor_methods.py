@@ -3,12 +3,14 @@
 import copy
 import io
 import pickle
+from multiprocessing.reduction import ForkingPickler
 
 import numpy as np
 import pytest
 
 import tritorch
 from tritorch import nn
+from tritorch.utils.data import DataLoader, TensorDataset
 
 
 def six(**options):
@@ -60,6 +62,11 @@ def test_printing_and_values():
     for read in (lambda x: x.numpy(), np.asarray, lambda x: np.add(x, 1)):
         with pytest.raises(TypeError, match="can't convert cuda:0 device type tensor to numpy"):
             read(six())
+
+
+def test_sharing_with_another_process_is_refused():
+    with pytest.raises(RuntimeError, match="^CUDA error: operation not supported"):
+        ForkingPickler.dumps(six())
 
 
 def test_sizes_and_windows_change_in_place():
@@ -121,6 +128,48 @@ def test_states_of_optimizers_go_where_the_parameters_are(kind):
         held = [v for v in optimizer.state[parameter].values() if isinstance(v, tritorch.Tensor) and v.ndim]
         assert held and all(v.device.type == place for v in held)
     np.testing.assert_allclose(*steps, 1e-6)
+
+
+def test_gradients_are_clipped_on_their_devices():
+    model = nn.Linear(3, 2).cuda()
+    model(tritorch.ones(4, 3, device="cuda")).sum().backward()
+    whole = nn.utils.get_total_norm([p.grad for p in model.parameters()])
+    assert nn.utils.clip_grad_norm_(model.parameters(), 1.0).is_cuda and whole.item() == pytest.approx(14.422205)
+    nn.utils.clip_grad_value_(model.parameters(), 0.1)
+    assert model.bias.grad.tolist() == pytest.approx([0.1, 0.1])
+    both = [nn.Parameter(tritorch.ones(2)), nn.Parameter(tritorch.ones(2, device="cuda"))]
+    for p in both:
+        p.grad = p.detach() * 1
+    assert nn.utils.clip_grad_norm_(both, 1.0).item() == 2
+    assert all(p.grad.tolist() == pytest.approx([0.5, 0.5], rel=1e-5) for p in both)
+    vector = nn.utils.parameters_to_vector(model.parameters())
+    nn.utils.vector_to_parameters(vector * 0, model.parameters())
+    assert vector.is_cuda and not model.weight.any()
+
+
+def test_losses_are_scaled_and_steps_that_overflow_left_out():
+    model, scaler = nn.Linear(3, 2).cuda(), tritorch.amp.GradScaler("cuda", init_scale=1024.0)
+    optimizer, moved = tritorch.optim.SGD(model.parameters(), lr=0.1), []
+    for factor in (1.0, float("inf"), 1.0):
+        before = model.bias.detach().clone()
+        optimizer.zero_grad()
+        scaler.scale(model(tritorch.ones(4, 3, device="cuda")).sum() * factor).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        moved.append((before - model.bias).tolist())
+    assert scaler.get_scale() == 512 and pickle.loads(pickle.dumps(scaler)).get_scale() == 512
+    assert moved[1] == [0, 0] and moved[0] == pytest.approx([0.4, 0.4]) == moved[2]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_batches_of_a_loader_are_pinned_and_go_to_the_device(workers):
+    data = TensorDataset(tritorch.arange(12.0).reshape(6, 2), tritorch.arange(6))
+    total = tritorch.zeros((), device="cuda")
+    for rows, numbers in DataLoader(data, 2, pin_memory=True, num_workers=workers):
+        assert rows.is_pinned() and numbers.is_pinned()
+        total += rows.cuda(non_blocking=True).sum() + numbers.to("cuda", non_blocking=True).sum()
+    assert total.item() == 66 + 15
+    assert all(rows.is_cuda for (rows,) in DataLoader(TensorDataset(data[:][0].cuda()), 4))
 
 
 @pytest.mark.parametrize(

@@ -88,5 +88,18 @@ def test_gradients_come_back_to_where_the_leaf_is():
     y[0:1] = (x.cuda() * 2)[1:2]
     y.sum().backward()
     assert not x.grad.is_cuda and x.grad.tolist() == [0, 3, 1]
+    tritorch.zeros(3).copy_(x.cuda() * 2).sum().backward()
+    assert x.grad.tolist() == [2, 5, 3]
     with pytest.raises(RuntimeError, match="expected device cuda:0 but got cpu"):
         (ones(2, device="cuda").requires_grad_() * 2).backward(ones(2))
+
+
+def test_new_tensors_beside_one_of_another_device():
+    x = tritorch.zeros(2, 3, 4).permute(2, 0, 1)
+    for like in (tritorch.empty_like, tritorch.zeros_like, tritorch.ones_like, tritorch.rand_like, tritorch.randn_like):
+        for given, place in ((x, "cuda"), (x.cuda(), "cpu")):
+            made = like(given, device=place)
+            assert made.device.type == place and made.shape == x.shape and made.stride() == x.stride(), like.__name__
+    assert tritorch.full_like(x, 3, device="cuda").sum().item() == 72
+    assert x.new_zeros(2, device="cuda").is_cuda and x.cuda().new_ones(2, device="cpu").tolist() == [1, 1]
+    assert nn.Linear(2, 2).to_empty(device="cuda").weight.is_cuda

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import _C
 from ..runtime import pointwise, transfer
-from ..runtime.array import DeviceArray
+from ..runtime.array import DeviceArray, empty
 
 __all__ = ["create_on", "loops", "mixed", "named", "owned", "refuse_dtype", "refuse_host"]
 
@@ -81,13 +81,20 @@ def _written_back(loop):
     return inplace
 
 
+def _laid_out_as(array, new):
+    """An array that ``new`` makes, uninitialised, of the shape, dtype and order of dims of another."""
+    order = sorted(range(array.ndim), key=lambda d: -array.strides[d])
+    made = new(tuple([array.shape[d] for d in order]), array.dtype)
+    return made.transpose(sorted(range(array.ndim), key=order.__getitem__))
+
+
 def create_on(device, loop, *args):
     """A new array on ``device``, from what makes it there or, without such, copied from the host."""
     op, _ = _owners[loop]
     if device.type == "cpu":
-        return _C.run(loop, *[np.empty(x.shape, x.dtype) if x.__class__ is DeviceArray else x for x in args])
+        return _C.run(loop, *[_laid_out_as(x, np.empty) if x.__class__ is DeviceArray else x for x in args])
     if op.device_loop() is not None:
-        return loops[loop](*args)
+        return loops[loop](*[_laid_out_as(x, empty) if x.__class__ is np.ndarray else x for x in args])
     return transfer.to_device(np.asarray(_C.run(loop, *args)))
 
 

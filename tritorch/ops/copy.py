@@ -53,6 +53,11 @@ def check_broadcast(target, source):
 class copy(Op, function=False, method=False, inplace=True, opmath=False):
     """``input`` with the elements of ``src``, which is broadcast and cast."""
 
+    def both_lines():  # across devices the gradient goes back to where it came from
+        return [
+            "    if getattr(src, 'requires_grad', False) and src.is_cuda is not input.is_cuda: src = src.to(input.device)"
+        ]
+
     def cpu(input, src, non_blocking: bool = False):
         out = np.empty(input.shape, input.dtype)
         out[...] = src

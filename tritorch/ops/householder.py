@@ -45,7 +45,7 @@ def _check(name, input, tau):
 
 def _reflected(input, tau, x, inverse=False):
     """The product of all reflections, or its inverse, times ``x``."""
-    vectors = input.tril(-1) + ops.eye(*input.shape[-2:], dtype=input.dtype)
+    vectors = input.tril(-1) + ops.eye(*input.shape[-2:], dtype=input.dtype, device=input.device)
     count = tau.shape[-1]
     if not count:  # nothing is turned, but the gradients of both arguments are zeros
         return x + (vectors.narrow(-1, 0, 0) * tau.unsqueeze(-2)) @ adjoint(vectors.narrow(-1, 0, 0)) @ x
@@ -71,7 +71,7 @@ class linalg_householder_product(Op, home="linalg", method=False, also="orgqr"):
             raise RuntimeError(
                 "torch.linalg.householder_product: input.shape[-2] must be greater than or equal to input.shape[-1]"
             )
-        identity = ops.eye(*input.shape[-2:], dtype=input.dtype)
+        identity = ops.eye(*input.shape[-2:], dtype=input.dtype, device=input.device)
         return _reflected(input, tau, identity.expand(input.shape).clone())
 
     def samples(make):

@@ -173,6 +173,7 @@ class setitem(Op, operator="[]=", function=False, method=False, has_out=False):
             _put(input, index, value)
         elif window.__class__ is DeviceArray or needs_grad(input, value):
             value = value if isinstance(value, TensorBase) else _C.wrap(value)
+            value = value.to(input.device) if value.requires_grad else value  # whose gradient goes back there
             ops.slice_(input, frozen(index)).copy_(_without_leading_ones(value, window.ndim))
         else:
             refuse_overlap(window)
