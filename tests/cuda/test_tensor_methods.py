@@ -65,7 +65,7 @@ def test_printing_and_values():
 
 
 def test_sharing_with_another_process_is_refused():
-    with pytest.raises(RuntimeError, match="^CUDA error: operation not supported"):
+    with pytest.raises(RuntimeError, match=r"^CUDA error: operation not supported"):
         ForkingPickler.dumps(six())
 
 
@@ -134,7 +134,7 @@ def test_gradients_are_clipped_on_their_devices():
     model = nn.Linear(3, 2).cuda()
     model(tritorch.ones(4, 3, device="cuda")).sum().backward()
     whole = nn.utils.get_total_norm([p.grad for p in model.parameters()])
-    assert nn.utils.clip_grad_norm_(model.parameters(), 1.0).is_cuda and whole.item() == pytest.approx(14.422205)
+    assert nn.utils.clip_grad_norm_(model.parameters(), 1.0).is_cuda and whole.item() == pytest.approx(128**0.5)
     nn.utils.clip_grad_value_(model.parameters(), 0.1)
     assert model.bias.grad.tolist() == pytest.approx([0.1, 0.1])
     both = [nn.Parameter(tritorch.ones(2)), nn.Parameter(tritorch.ones(2, device="cuda"))]

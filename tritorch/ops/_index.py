@@ -154,9 +154,7 @@ def refuse_device(indices):
     """Raises torch's error for indices on a device, where what they index is on the host."""
     for tensor in indices:
         if tensor is not None and tensor.is_cuda:
-            raise RuntimeError(
-                "indices should be either on cpu or on the same device as the indexed tensor (cpu)"
-            )
+            raise RuntimeError("indices should be either on cpu or on the same device as the indexed tensor (cpu)")
 
 
 def numpy_index(shape, indices):
