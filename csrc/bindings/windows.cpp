@@ -94,10 +94,9 @@ struct Indexer {
             if (!value || !PyArray_Check(value) || PyArray_NDIM(as_array(value)) != 0) return Step::advanced;
             const int type = PyArray_TYPE(as_array(value));
             if (!PyTypeNum_ISINTEGER(type) || type == NPY_UBYTE) return Step::advanced;
-            const Ref number =
-                Ref::steal(is_device_array(value)
-                               ? PyObject_CallMethod(item, "item", nullptr)  // waits, and copies
-                               : PyArray_GETITEM(as_array(value), PyArray_BYTES(as_array(value))));
+            const Ref number = Ref::steal(
+                is_device_array(value) ? PyObject_CallMethod(item, "item", nullptr)  // waits, and copies
+                                       : PyArray_GETITEM(as_array(value), PyArray_BYTES(as_array(value))));
             const Py_ssize_t index = number ? PyNumber_AsSsize_t(number.get(), PyExc_IndexError) : -1;
             return index == -1 && PyErr_Occurred() ? Step::failed : select(index);
         }
