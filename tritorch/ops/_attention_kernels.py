@@ -74,38 +74,57 @@ def _kept_across(rows, first, S, seed, offset, threshold, BM: tl.constexpr, BN: 
 
 
 @triton.jit
-def _masked(scores, mask, m, n, L, S, m_l, m_s, CAUSAL: tl.constexpr, MASK: tl.constexpr):
-    """Scores in units of log 2 with what ``mask`` adds or takes, for queries ``m`` and keys ``n`` that broadcast."""
-    live = (m < L) & (n < S)
+def _masked(scores, mask, i, j, m, n, L, S, m_l, m_s, CAUSAL: tl.constexpr, MASK: tl.constexpr):
+    """Scores in units of log 2 with what ``mask`` adds or takes, for queries ``m + i`` and keys ``n + j``."""
+    live = (i < L - m) & (j < S - n)
+    here = mask + tl.cast(m, tl.int64) * m_l + tl.cast(n, tl.int64) * m_s
     if MASK == "bool":
-        allowed = tl.load(mask + m.to(tl.int64) * m_l + n.to(tl.int64) * m_s, live, other=0)
-        live = live & (allowed != 0)
+        live = live & (tl.load(here + i * m_l + j * m_s, live, other=0) != 0)
     elif MASK == "added":
-        added = tl.load(mask + m.to(tl.int64) * m_l + n.to(tl.int64) * m_s, live, other=0)
+        added = tl.load(here + i * m_l + j * m_s, live, other=0)
         scores += added.to(tl.float32) * 1.4426950408889634
     if CAUSAL:
-        live = live & (n <= m)
+        live = live & (j - i <= m - n)
     return tl.where(live, scores, float("-inf"))
 
 
 @triton.jit
+def _across(
+    a, a_step, a_rows, b, b_step, b_rows, E, A: tl.constexpr, B: tl.constexpr, CHUNK: tl.constexpr, PRECISION: tl.constexpr
+):
+    """Rows of ``a`` by rows of ``b``, (A, B): what of a head is read at once is a CHUNK."""
+    i, j, c = tl.arange(0, A), tl.arange(0, B), tl.arange(0, CHUNK)
+    total = tl.zeros([A, B], tl.float32)
+    for first in range(0, E, CHUNK):
+        inside = (first + c < E)[None, :]
+        x = tl.load(a + i[:, None] * a_step + (first + c)[None, :], (i < a_rows)[:, None] & inside, other=0)
+        y = tl.load(b + j[:, None] * b_step + (first + c)[None, :], (j < b_rows)[:, None] & inside, other=0)
+        total = tl.dot(x, tl.trans(y), total, input_precision=PRECISION)
+    return total
+
+
+@triton.jit
 def _block(
-    total, top, sums, q, k, v, k_s, v_s, mask, m_l, m_s, plane, first, row, L, S, scale, seed, offset, threshold, lift,
+    total, top, sums, queries, q, q_l, k, v, k_s, v_s, mask, m_l, m_s, plane, first, row, L, S, scale, seed, offset, threshold, lift,
     E: tl.constexpr, EV: tl.constexpr, BE: tl.constexpr, BV: tl.constexpr, BM: tl.constexpr, BN: tl.constexpr,
     EDGE: tl.constexpr, CAUSAL: tl.constexpr, MASK: tl.constexpr, DROP: tl.constexpr, FOURS: tl.constexpr,
-    PRECISION: tl.constexpr,
+    CHUNK: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """One block of keys and values passes by: the new (total, top, sums). An EDGE has keys that do not count."""
-    m, n = row * BM + tl.arange(0, BM), first + tl.arange(0, BN)
-    j, e, f = tl.arange(0, BN), tl.arange(0, BE), tl.arange(0, BV)
-    far = tl.cast(first, tl.int64)
-    if EDGE:
-        keys = tl.load(k + far * k_s + j[:, None] * k_s + e[None, :], (n < S)[:, None] & (e < E)[None, :], other=0)
+    i, j, e, f = tl.arange(0, BM), tl.arange(0, BN), tl.arange(0, BE), tl.arange(0, BV)
+    m, n, far = row * BM + i, first + j, tl.cast(first, tl.int64)
+    if CHUNK:
+        scores = _across(q, q_l, L - row * BM, k + far * k_s, k_s, S - first, E, BM, BN, CHUNK, PRECISION) * scale
     else:
-        keys = tl.load(k + far * k_s + j[:, None] * k_s + e[None, :], (e < E)[None, :], other=0)
-    scores = tl.dot(q, tl.trans(keys), input_precision=PRECISION) * scale
+        if EDGE:
+            keys = tl.load(k + far * k_s + j[:, None] * k_s + e[None, :], (n < S)[:, None] & (e < E)[None, :], other=0)
+        else:
+            keys = tl.load(k + far * k_s + j[:, None] * k_s + e[None, :], (e < E)[None, :], other=0)
+        scores = tl.dot(queries, tl.trans(keys), input_precision=PRECISION) * scale
     if EDGE or MASK != "none":
-        scores = _masked(scores, mask, m[:, None], n[None, :], L, S, m_l, m_s, CAUSAL and EDGE, MASK)
+        scores = _masked(
+            scores, mask, i[:, None], j[None, :], row * BM, first, L, S, m_l, m_s, CAUSAL and EDGE, MASK
+        )
     higher = tl.maximum(top, tl.max(scores, 1))
     if MASK == "none":
         base = higher
@@ -131,7 +150,8 @@ def attention_forward(
     out, lse, q, k, v, mask, heads, shared, L, S, q_b, q_h, q_l, k_b, k_h, k_s, v_b, v_h, v_s, m_b, m_h, m_l, m_s, scale,
     seed, offset, threshold, lift,
     E: tl.constexpr, EV: tl.constexpr, BE: tl.constexpr, BV: tl.constexpr, BM: tl.constexpr, BN: tl.constexpr,
-    CAUSAL: tl.constexpr, MASK: tl.constexpr, DROP: tl.constexpr, FOURS: tl.constexpr, PRECISION: tl.constexpr,
+    CAUSAL: tl.constexpr, MASK: tl.constexpr, DROP: tl.constexpr, FOURS: tl.constexpr, CHUNK: tl.constexpr,
+    PRECISION: tl.constexpr,
 ):  # fmt: skip
     """A block of queries by all keys: see Note [Attention in blocks]."""
     blocks = tl.cdiv(L, BM)
@@ -142,10 +162,10 @@ def attention_forward(
     mask += batch * m_b + head * m_h
     m, i, e = row * BM + tl.arange(0, BM), tl.arange(0, BM), tl.arange(0, BE)
     start = row.to(tl.int64) * BM
-    queries = tl.load(
-        q + batch * q_b + head * q_h + start * q_l + i[:, None] * q_l + e[None, :],
-        (m < L)[:, None] & (e < E)[None, :], other=0,
-    )  # fmt: skip
+    q += batch * q_b + head * q_h + start * q_l
+    queries = 0
+    if not CHUNK:
+        queries = tl.load(q + i[:, None] * q_l + e[None, :], (m < L)[:, None] & (e < E)[None, :], other=0)
     total = tl.zeros([BM, BV], tl.float32)
     top = tl.full([BM], float("-inf"), tl.float32)
     sums = tl.zeros([BM], tl.float32)
@@ -155,13 +175,13 @@ def attention_forward(
         end = tl.minimum(S, row * BM + BM)
     for first in range(0, inner, BN):
         total, top, sums = _block(
-            total, top, sums, queries, k, v, k_s, v_s, mask, m_l, m_s, plane, first, row, L, S, scale, seed, offset,
-            threshold, lift, E, EV, BE, BV, BM, BN, False, CAUSAL, MASK, DROP, FOURS, PRECISION,
+            total, top, sums, queries, q, q_l, k, v, k_s, v_s, mask, m_l, m_s, plane, first, row, L, S, scale, seed, offset,
+            threshold, lift, E, EV, BE, BV, BM, BN, False, CAUSAL, MASK, DROP, FOURS, CHUNK, PRECISION,
         )  # fmt: skip
     for first in range(inner, end, BN):
         total, top, sums = _block(
-            total, top, sums, queries, k, v, k_s, v_s, mask, m_l, m_s, plane, first, row, L, S, scale, seed, offset,
-            threshold, lift, E, EV, BE, BV, BM, BN, True, CAUSAL, MASK, DROP, FOURS, PRECISION,
+            total, top, sums, queries, q, q_l, k, v, k_s, v_s, mask, m_l, m_s, plane, first, row, L, S, scale, seed, offset,
+            threshold, lift, E, EV, BE, BV, BM, BN, True, CAUSAL, MASK, DROP, FOURS, CHUNK, PRECISION,
         )  # fmt: skip
     f = tl.arange(0, BV)
     total = total / tl.where(sums == 0, 1.0, sums)[:, None]
@@ -186,7 +206,8 @@ def attention_backward_keys(
     dk, dv, grad, lse, share, q, k, v, mask, heads, shared, L, S, q_b, q_h, q_l, k_b, k_h, k_s, v_b, v_h, v_s,
     m_b, m_h, m_l, m_s, scale, seed, offset, threshold, lift,
     E: tl.constexpr, EV: tl.constexpr, BE: tl.constexpr, BV: tl.constexpr, BM: tl.constexpr, BN: tl.constexpr,
-    CAUSAL: tl.constexpr, MASK: tl.constexpr, DROP: tl.constexpr, FOURS: tl.constexpr, PRECISION: tl.constexpr,
+    CAUSAL: tl.constexpr, MASK: tl.constexpr, DROP: tl.constexpr, FOURS: tl.constexpr, CHUNK: tl.constexpr,
+    PRECISION: tl.constexpr,
 ):  # fmt: skip
     """The gradients of a block of keys and values, over all queries of all heads that use them."""
     blocks = tl.cdiv(S, BN)
@@ -196,14 +217,11 @@ def attention_backward_keys(
     n, j = column * BN + tl.arange(0, BN), tl.arange(0, BN)
     e, f = tl.arange(0, BE), tl.arange(0, BV)
     start = column.to(tl.int64) * BN
-    keys = tl.load(
-        k + batch * k_b + group * k_h + start * k_s + j[:, None] * k_s + e[None, :],
-        (n < S)[:, None] & (e < E)[None, :], other=0,
-    )  # fmt: skip
-    values = tl.load(
-        v + batch * v_b + group * v_h + start * v_s + j[:, None] * v_s + f[None, :],
-        (n < S)[:, None] & (f < EV)[None, :], other=0,
-    )  # fmt: skip
+    k += batch * k_b + group * k_h + start * k_s
+    v += batch * v_b + group * v_h + start * v_s
+    if not CHUNK:
+        keys = tl.load(k + j[:, None] * k_s + e[None, :], (n < S)[:, None] & (e < E)[None, :], other=0)
+        values = tl.load(v + j[:, None] * v_s + f[None, :], (n < S)[:, None] & (f < EV)[None, :], other=0)
     of_keys = tl.zeros([BN, BE], tl.float32)
     of_values = tl.zeros([BN, BV], tl.float32)
     i = tl.arange(0, BM)
@@ -213,18 +231,20 @@ def attention_backward_keys(
         for first in range(begin, L, BM):
             m = first + i
             far = tl.cast(first, tl.int64)
-            queries = tl.load(
-                q + batch * q_b + head * q_h + far * q_l + i[:, None] * q_l + e[None, :],
-                (m < L)[:, None] & (e < E)[None, :], other=0,
-            )  # fmt: skip
-            scores = tl.dot(keys, tl.trans(queries), input_precision=PRECISION) * scale
+            from_q, from_grad = q + batch * q_b + head * q_h + far * q_l, grad + (rows * L + far) * EV
+            queries = tl.load(from_q + i[:, None] * q_l + e[None, :], (m < L)[:, None] & (e < E)[None, :], other=0)
+            grads = tl.load(from_grad + i[:, None] * EV + f[None, :], (m < L)[:, None] & (f < EV)[None, :], other=0)
+            if CHUNK:
+                scores = _across(k, k_s, S - start, from_q, q_l, L - first, E, BN, BM, CHUNK, PRECISION) * scale
+                of_weights = _across(v, v_s, S - start, from_grad, EV, L - first, EV, BN, BM, CHUNK, PRECISION)
+            else:
+                scores = tl.dot(keys, tl.trans(queries), input_precision=PRECISION) * scale
+                of_weights = tl.dot(values, tl.trans(grads), input_precision=PRECISION)
             here = mask + batch * m_b + head * m_h
-            scores = _masked(scores, here, m[None, :], n[:, None], L, S, m_l, m_s, CAUSAL, MASK)
-            weights = tl.exp2(scores - tl.load(lse + rows * L + m, m < L, other=float("inf"))[None, :])
-            grads = tl.load(
-                grad + (rows * L + far) * EV + i[:, None] * EV + f[None, :], (m < L)[:, None] & (f < EV)[None, :], other=0
+            scores = _masked(
+                scores, here, i[None, :], j[:, None], first, column * BN, L, S, m_l, m_s, CAUSAL, MASK
             )
-            of_weights = tl.dot(values, tl.trans(grads), input_precision=PRECISION)
+            weights = tl.exp2(scores - tl.load(lse + rows * L + m, m < L, other=float("inf"))[None, :])
             used = weights
             if DROP:
                 kept = _kept_across(rows * L + m, column * BN, S, seed, offset, threshold, BM, BN, FOURS)
@@ -248,7 +268,8 @@ def attention_backward_queries(
     dq, grad, lse, share, q, k, v, mask, heads, shared, L, S, q_b, q_h, q_l, k_b, k_h, k_s, v_b, v_h, v_s,
     m_b, m_h, m_l, m_s, scale, seed, offset, threshold, lift,
     E: tl.constexpr, EV: tl.constexpr, BE: tl.constexpr, BV: tl.constexpr, BM: tl.constexpr, BN: tl.constexpr,
-    CAUSAL: tl.constexpr, MASK: tl.constexpr, DROP: tl.constexpr, FOURS: tl.constexpr, PRECISION: tl.constexpr,
+    CAUSAL: tl.constexpr, MASK: tl.constexpr, DROP: tl.constexpr, FOURS: tl.constexpr, CHUNK: tl.constexpr,
+    PRECISION: tl.constexpr,
 ):  # fmt: skip
     """The gradient of a block of queries, over all keys."""
     blocks = tl.cdiv(L, BM)
@@ -261,10 +282,11 @@ def attention_backward_queries(
     e, f = tl.arange(0, BE), tl.arange(0, BV)
     start = row.to(tl.int64) * BM
     within = (m < L)[:, None] & (e < E)[None, :]
-    queries = tl.load(q + batch * q_b + head * q_h + start * q_l + i[:, None] * q_l + e[None, :], within, other=0)
-    grads = tl.load(
-        grad + (plane * L + start) * EV + i[:, None] * EV + f[None, :], (m < L)[:, None] & (f < EV)[None, :], other=0
-    )
+    q += batch * q_b + head * q_h + start * q_l
+    grad += (plane * L + start) * EV
+    if not CHUNK:
+        queries = tl.load(q + i[:, None] * q_l + e[None, :], within, other=0)
+        grads = tl.load(grad + i[:, None] * EV + f[None, :], (m < L)[:, None] & (f < EV)[None, :], other=0)
     logs = tl.load(lse + plane * L + m, m < L, other=float("inf"))
     common = tl.load(share + plane * L + m, m < L, other=0)
     of_queries = tl.zeros([BM, BE], tl.float32)
@@ -273,11 +295,15 @@ def attention_backward_queries(
         n = first + j
         far = tl.cast(first, tl.int64)
         keys = tl.load(k + far * k_s + j[:, None] * k_s + e[None, :], (n < S)[:, None] & (e < E)[None, :], other=0)
-        values = tl.load(v + far * v_s + j[:, None] * v_s + f[None, :], (n < S)[:, None] & (f < EV)[None, :], other=0)
-        scores = tl.dot(queries, tl.trans(keys), input_precision=PRECISION) * scale
-        scores = _masked(scores, mask, m[:, None], n[None, :], L, S, m_l, m_s, CAUSAL, MASK)
+        if CHUNK:
+            scores = _across(q, q_l, L - start, k + far * k_s, k_s, S - first, E, BM, BN, CHUNK, PRECISION) * scale
+            of_weights = _across(grad, EV, L - start, v + far * v_s, v_s, S - first, EV, BM, BN, CHUNK, PRECISION)
+        else:
+            values = tl.load(v + far * v_s + j[:, None] * v_s + f[None, :], (n < S)[:, None] & (f < EV)[None, :], other=0)
+            scores = tl.dot(queries, tl.trans(keys), input_precision=PRECISION) * scale
+            of_weights = tl.dot(grads, tl.trans(values), input_precision=PRECISION)
+        scores = _masked(scores, mask, i[:, None], j[None, :], row * BM, first, L, S, m_l, m_s, CAUSAL, MASK)
         weights = tl.exp2(scores - logs[:, None])
-        of_weights = tl.dot(grads, tl.trans(values), input_precision=PRECISION)
         if DROP:
             kept = _kept(plane * L + m, first, S, seed, offset, threshold, BM, BN, FOURS)
             of_weights = tl.where(kept, of_weights * lift, 0.0)
