@@ -314,34 +314,34 @@ def attention_backward_queries(
 
 
 def _tiles(kernel, dtype, size, L, S):
-    """(queries, keys, warps, stages) of a program; ``size`` is the larger padded size of a head."""
+    """(queries, keys, warps, stages, chunk) of a program; ``size`` is the larger padded size of a head."""
     if not is_real():
-        return *(min(max(triton.next_power_of_2(n), 16), 128) for n in (L, S)), 4, 1
-    queries, keys, warps, stages = TILES[kernel.__name__, dtype.itemsize, max(size, 64)]
+        return *(min(max(triton.next_power_of_2(n), 16), 128) for n in (L, S)), 4, 1, 0
+    queries, *rest = TILES[kernel.__name__, dtype.itemsize, max(size, 64)]
     if L <= 16 and kernel is attention_forward:  # one position at a time: what a decoder asks for
-        return 16, keys, 4, stages
-    return queries, keys, warps, stages
+        return 16, rest[0], 4, *rest[2:]
+    return queries, *rest
 
 
-TILES = {  # (kernel, bytes of an element, size of a head up to) -> queries, keys, warps, stages: nothing spills
-    ("attention_forward", 2, 64): (128, 64, 4, 3),
-    ("attention_forward", 2, 128): (128, 64, 8, 3),
-    ("attention_forward", 2, 256): (64, 32, 4, 2),
-    ("attention_forward", 4, 64): (64, 32, 4, 2),
-    ("attention_forward", 4, 128): (64, 32, 8, 2),
-    ("attention_forward", 4, 256): (32, 16, 8, 2),
-    ("attention_backward_keys", 2, 64): (64, 64, 4, 2),
-    ("attention_backward_keys", 2, 128): (32, 64, 4, 2),
-    ("attention_backward_keys", 2, 256): (32, 32, 8, 2),
-    ("attention_backward_keys", 4, 64): (32, 32, 8, 2),
-    ("attention_backward_keys", 4, 128): (16, 32, 8, 2),
-    ("attention_backward_keys", 4, 256): (16, 16, 8, 1),
-    ("attention_backward_queries", 2, 64): (64, 64, 4, 2),
-    ("attention_backward_queries", 2, 128): (64, 32, 4, 2),
-    ("attention_backward_queries", 2, 256): (32, 32, 8, 2),
-    ("attention_backward_queries", 4, 64): (32, 32, 8, 2),
-    ("attention_backward_queries", 4, 128): (32, 16, 8, 2),
-    ("attention_backward_queries", 4, 256): (16, 16, 8, 1),
+TILES = {  # (kernel, bytes of an element, size of a head up to) -> queries, keys, warps, stages, chunk (0: the whole head): nothing spills
+    ("attention_forward", 2, 64): (128, 64, 4, 3, 0),
+    ("attention_forward", 2, 128): (128, 64, 8, 3, 0),
+    ("attention_forward", 2, 256): (64, 32, 4, 2, 0),
+    ("attention_forward", 4, 64): (64, 32, 4, 2, 0),
+    ("attention_forward", 4, 128): (64, 32, 8, 2, 0),
+    ("attention_forward", 4, 256): (32, 16, 8, 2, 0),
+    ("attention_backward_keys", 2, 64): (64, 64, 4, 2, 0),
+    ("attention_backward_keys", 2, 128): (32, 64, 4, 2, 0),
+    ("attention_backward_keys", 2, 256): (32, 32, 8, 2, 0),
+    ("attention_backward_keys", 4, 64): (32, 32, 8, 2, 0),
+    ("attention_backward_keys", 4, 128): (16, 32, 8, 2, 0),
+    ("attention_backward_keys", 4, 256): (16, 16, 8, 1, 0),
+    ("attention_backward_queries", 2, 64): (64, 64, 4, 2, 0),
+    ("attention_backward_queries", 2, 128): (64, 32, 4, 2, 0),
+    ("attention_backward_queries", 2, 256): (32, 32, 8, 2, 0),
+    ("attention_backward_queries", 4, 64): (32, 32, 8, 2, 0),
+    ("attention_backward_queries", 4, 128): (32, 16, 8, 2, 0),
+    ("attention_backward_queries", 4, 256): (16, 16, 8, 1, 0),
 }
 
 
@@ -374,9 +374,10 @@ def _asked(query, key, value, mask, scale, causal, dropout, seed, offset):
 
 def _launch(kernel, programs, lengths, first, asked, constants):
     dtype, size = asked[0].dtype, max(constants["BE"], constants["BV"])
-    BM, BN, warps, stages = _tiles(kernel, dtype, size, *lengths)
+    BM, BN, warps, stages, chunk = _tiles(kernel, dtype, size, *lengths)
     grid = (programs(BM, BN),)
-    launch(kernel, grid, *first, *asked, BM=BM, BN=BN, num_warps=warps, num_stages=stages, **constants)
+    constants = constants | {"BM": BM, "BN": BN, "CHUNK": chunk}
+    launch(kernel, grid, *first, *asked, num_warps=warps, num_stages=stages, **constants)
 
 
 def forward(query, key, value, mask, scale, causal, dropout, seed, offset):
