@@ -51,6 +51,18 @@ def run_large(recorder, dtype):
                     call(x.requires_grad_(x.is_floating_point()), dim)
 
 
+def run_attention(recorder, dtype):
+    """Attention with heads of 128, forward and backward: causal, and with a mask and dropout."""
+    recorder.current = "attention of large heads"
+    for causal in (True, False):
+        with contextlib.suppress(NotImplementedError, RuntimeError):  # a dtype without attention
+            x = torch.empty((2, 4, 512, 128), dtype=dtype, device="cuda").requires_grad_(dtype.is_floating_point)
+            mask = None if causal else torch.empty((512, 512), dtype=torch.bool, device="cuda")
+            dropped = 0.0 if causal else 0.1
+            out = torch.nn.functional.scaled_dot_product_attention(x, x, x, mask, dropped, causal)
+            out.backward(torch.empty(out.shape, dtype=dtype, device="cuda"))
+
+
 @triton.jit
 def sound(x, n, BLOCK: tl.constexpr, WIDE: tl.constexpr):
     i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
@@ -113,6 +125,7 @@ def main():
                 if is_public(op) and op.device_loop() is not None:
                     recorder.run_samples(op, dtype)
             run_large(recorder, dtype)
+            run_attention(recorder, dtype)
     findings, failures, most = [], [], 0
     cases = [case for case in recorder.found.values() if options.match in case.operator]
     made = requests(cases, [int(a) for a in options.arch.split(",")])

@@ -36,7 +36,7 @@ ON_THE_HOST = frozenset(
     """
     affine_grid bincount ctc_loss embedding embedding_bag linalg_cholesky_ex linalg_householder_product
     linalg_inv_ex linalg_matrix_exp linalg_matrix_power linalg_solve_ex matrix_exp one_hot ormqr
-    scaled_dot_product_attention svd_lowrank
+    svd_lowrank
 """.split()
 )
 # They refuse a tensor of a device, as torch's do, or only have a meaning there.

@@ -74,15 +74,22 @@ def _kept_across(rows, first, S, seed, offset, threshold, BM: tl.constexpr, BN: 
 
 
 @triton.jit
-def _masked(scores, mask, i, j, m, n, L, S, m_l, m_s, CAUSAL: tl.constexpr, MASK: tl.constexpr):
+def _masked(
+    scores, mask, i, j, m, n, L, S, m_l, MS: tl.constexpr, ROWS: tl.constexpr, CAUSAL: tl.constexpr, MASK: tl.constexpr
+):
     """Scores in units of log 2 with what ``mask`` adds or takes, for queries ``m + i`` and keys ``n + j``."""
     live = (i < L - m) & (j < S - n)
-    here = mask + tl.cast(m, tl.int64) * m_l + tl.cast(n, tl.int64) * m_s
-    if MASK == "bool":
-        live = live & (tl.load(here + i * m_l + j * m_s, live, other=0) != 0)
-    elif MASK == "added":
-        added = tl.load(here + i * m_l + j * m_s, live, other=0)
-        scores += added.to(tl.float32) * 1.4426950408889634
+    if MASK != "none":
+        if ROWS:
+            found = tl.load(
+                mask + tl.cast(m, tl.int64) * m_l + tl.cast(n, tl.int64) * MS + i * m_l + j * MS, live, other=0
+            )
+        else:  # the same for all queries
+            found = tl.load(mask + tl.cast(n, tl.int64) * MS + j * MS, j < S - n, other=0)
+        if MASK == "bool":
+            live = live & (found != 0)
+        else:
+            scores += found.to(tl.float32) * 1.4426950408889634
     if CAUSAL:
         live = live & (j - i <= m - n)
     return tl.where(live, scores, float("-inf"))
@@ -90,7 +97,17 @@ def _masked(scores, mask, i, j, m, n, L, S, m_l, m_s, CAUSAL: tl.constexpr, MASK
 
 @triton.jit
 def _across(
-    a, a_step, a_rows, b, b_step, b_rows, E, A: tl.constexpr, B: tl.constexpr, CHUNK: tl.constexpr, PRECISION: tl.constexpr
+    a,
+    a_step,
+    a_rows,
+    b,
+    b_step,
+    b_rows,
+    E,
+    A: tl.constexpr,
+    B: tl.constexpr,
+    CHUNK: tl.constexpr,
+    PRECISION: tl.constexpr,
 ):
     """Rows of ``a`` by rows of ``b``, (A, B): what of a head is read at once is a CHUNK."""
     i, j, c = tl.arange(0, A), tl.arange(0, B), tl.arange(0, CHUNK)
@@ -105,10 +122,10 @@ def _across(
 
 @triton.jit
 def _block(
-    total, top, sums, queries, q, q_l, k, v, k_s, v_s, mask, m_l, m_s, plane, first, row, L, S, scale, seed, offset, threshold, lift,
+    total, top, sums, queries, q, q_l, k, v, k_s, v_s, mask, m_l, plane, first, row, L, S, scale, seed, offset, threshold, lift,
     E: tl.constexpr, EV: tl.constexpr, BE: tl.constexpr, BV: tl.constexpr, BM: tl.constexpr, BN: tl.constexpr,
     EDGE: tl.constexpr, CAUSAL: tl.constexpr, MASK: tl.constexpr, DROP: tl.constexpr, FOURS: tl.constexpr,
-    CHUNK: tl.constexpr, PRECISION: tl.constexpr,
+    CHUNK: tl.constexpr, MS: tl.constexpr, ROWS: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """One block of keys and values passes by: the new (total, top, sums). An EDGE has keys that do not count."""
     i, j, e, f = tl.arange(0, BM), tl.arange(0, BN), tl.arange(0, BE), tl.arange(0, BV)
@@ -123,7 +140,7 @@ def _block(
         scores = tl.dot(queries, tl.trans(keys), input_precision=PRECISION) * scale
     if EDGE or MASK != "none":
         scores = _masked(
-            scores, mask, i[:, None], j[None, :], row * BM, first, L, S, m_l, m_s, CAUSAL and EDGE, MASK
+            scores, mask, i[:, None], j[None, :], row * BM, first, L, S, m_l, MS, ROWS, CAUSAL and EDGE, MASK
         )
     higher = tl.maximum(top, tl.max(scores, 1))
     if MASK == "none":
@@ -147,11 +164,11 @@ def _block(
 
 @triton.jit
 def attention_forward(
-    out, lse, q, k, v, mask, heads, shared, L, S, q_b, q_h, q_l, k_b, k_h, k_s, v_b, v_h, v_s, m_b, m_h, m_l, m_s, scale,
+    out, lse, q, k, v, mask, heads, shared, L, S, q_b, q_h, q_l, k_b, k_h, k_s, v_b, v_h, v_s, m_b, m_h, m_l, scale,
     seed, offset, threshold, lift,
     E: tl.constexpr, EV: tl.constexpr, BE: tl.constexpr, BV: tl.constexpr, BM: tl.constexpr, BN: tl.constexpr,
     CAUSAL: tl.constexpr, MASK: tl.constexpr, DROP: tl.constexpr, FOURS: tl.constexpr, CHUNK: tl.constexpr,
-    PRECISION: tl.constexpr,
+    MS: tl.constexpr, ROWS: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """A block of queries by all keys: see Note [Attention in blocks]."""
     blocks = tl.cdiv(L, BM)
@@ -175,13 +192,13 @@ def attention_forward(
         end = tl.minimum(S, row * BM + BM)
     for first in range(0, inner, BN):
         total, top, sums = _block(
-            total, top, sums, queries, q, q_l, k, v, k_s, v_s, mask, m_l, m_s, plane, first, row, L, S, scale, seed, offset,
-            threshold, lift, E, EV, BE, BV, BM, BN, False, CAUSAL, MASK, DROP, FOURS, CHUNK, PRECISION,
+            total, top, sums, queries, q, q_l, k, v, k_s, v_s, mask, m_l, plane, first, row, L, S, scale, seed, offset,
+            threshold, lift, E, EV, BE, BV, BM, BN, False, CAUSAL, MASK, DROP, FOURS, CHUNK, MS, ROWS, PRECISION,
         )  # fmt: skip
     for first in range(inner, end, BN):
         total, top, sums = _block(
-            total, top, sums, queries, q, q_l, k, v, k_s, v_s, mask, m_l, m_s, plane, first, row, L, S, scale, seed, offset,
-            threshold, lift, E, EV, BE, BV, BM, BN, True, CAUSAL, MASK, DROP, FOURS, CHUNK, PRECISION,
+            total, top, sums, queries, q, q_l, k, v, k_s, v_s, mask, m_l, plane, first, row, L, S, scale, seed, offset,
+            threshold, lift, E, EV, BE, BV, BM, BN, True, CAUSAL, MASK, DROP, FOURS, CHUNK, MS, ROWS, PRECISION,
         )  # fmt: skip
     f = tl.arange(0, BV)
     total = total / tl.where(sums == 0, 1.0, sums)[:, None]
@@ -204,10 +221,10 @@ def attention_share(share, grad, out, rows, EV: tl.constexpr, BV: tl.constexpr, 
 @triton.jit
 def attention_backward_keys(
     dk, dv, grad, lse, share, q, k, v, mask, heads, shared, L, S, q_b, q_h, q_l, k_b, k_h, k_s, v_b, v_h, v_s,
-    m_b, m_h, m_l, m_s, scale, seed, offset, threshold, lift,
+    m_b, m_h, m_l, scale, seed, offset, threshold, lift,
     E: tl.constexpr, EV: tl.constexpr, BE: tl.constexpr, BV: tl.constexpr, BM: tl.constexpr, BN: tl.constexpr,
     CAUSAL: tl.constexpr, MASK: tl.constexpr, DROP: tl.constexpr, FOURS: tl.constexpr, CHUNK: tl.constexpr,
-    PRECISION: tl.constexpr,
+    MS: tl.constexpr, ROWS: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """The gradients of a block of keys and values, over all queries of all heads that use them."""
     blocks = tl.cdiv(S, BN)
@@ -242,7 +259,7 @@ def attention_backward_keys(
                 of_weights = tl.dot(values, tl.trans(grads), input_precision=PRECISION)
             here = mask + batch * m_b + head * m_h
             scores = _masked(
-                scores, here, i[None, :], j[:, None], first, column * BN, L, S, m_l, m_s, CAUSAL, MASK
+                scores, here, i[None, :], j[:, None], first, column * BN, L, S, m_l, MS, ROWS, CAUSAL, MASK
             )
             weights = tl.exp2(scores - tl.load(lse + rows * L + m, m < L, other=float("inf"))[None, :])
             used = weights
@@ -256,7 +273,9 @@ def attention_backward_keys(
     of_keys *= scale * 0.6931471805599453
     place = plane * S + start
     live = n < S
-    tl.store(dk + place * E + j[:, None] * E + e[None, :], of_keys.to(dk.dtype.element_ty), live[:, None] & (e < E)[None, :])
+    tl.store(
+        dk + place * E + j[:, None] * E + e[None, :], of_keys.to(dk.dtype.element_ty), live[:, None] & (e < E)[None, :]
+    )
     tl.store(
         dv + place * EV + j[:, None] * EV + f[None, :], of_values.to(dv.dtype.element_ty),
         live[:, None] & (f < EV)[None, :],
@@ -266,10 +285,10 @@ def attention_backward_keys(
 @triton.jit
 def attention_backward_queries(
     dq, grad, lse, share, q, k, v, mask, heads, shared, L, S, q_b, q_h, q_l, k_b, k_h, k_s, v_b, v_h, v_s,
-    m_b, m_h, m_l, m_s, scale, seed, offset, threshold, lift,
+    m_b, m_h, m_l, scale, seed, offset, threshold, lift,
     E: tl.constexpr, EV: tl.constexpr, BE: tl.constexpr, BV: tl.constexpr, BM: tl.constexpr, BN: tl.constexpr,
     CAUSAL: tl.constexpr, MASK: tl.constexpr, DROP: tl.constexpr, FOURS: tl.constexpr, CHUNK: tl.constexpr,
-    PRECISION: tl.constexpr,
+    MS: tl.constexpr, ROWS: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """The gradient of a block of queries, over all keys."""
     blocks = tl.cdiv(L, BM)
@@ -299,10 +318,12 @@ def attention_backward_queries(
             scores = _across(q, q_l, L - start, k + far * k_s, k_s, S - first, E, BM, BN, CHUNK, PRECISION) * scale
             of_weights = _across(grad, EV, L - start, v + far * v_s, v_s, S - first, EV, BM, BN, CHUNK, PRECISION)
         else:
-            values = tl.load(v + far * v_s + j[:, None] * v_s + f[None, :], (n < S)[:, None] & (f < EV)[None, :], other=0)
+            values = tl.load(
+                v + far * v_s + j[:, None] * v_s + f[None, :], (n < S)[:, None] & (f < EV)[None, :], other=0
+            )
             scores = tl.dot(queries, tl.trans(keys), input_precision=PRECISION) * scale
             of_weights = tl.dot(grads, tl.trans(values), input_precision=PRECISION)
-        scores = _masked(scores, mask, i[:, None], j[None, :], row * BM, first, L, S, m_l, m_s, CAUSAL, MASK)
+        scores = _masked(scores, mask, i[:, None], j[None, :], row * BM, first, L, S, m_l, MS, ROWS, CAUSAL, MASK)
         weights = tl.exp2(scores - logs[:, None])
         if DROP:
             kept = _kept(plane * L + m, first, S, seed, offset, threshold, BM, BN, FOURS)
@@ -313,35 +334,36 @@ def attention_backward_queries(
     tl.store(dq + (plane * L + start) * E + i[:, None] * E + e[None, :], of_queries.to(dq.dtype.element_ty), within)
 
 
-def _tiles(kernel, dtype, size, L, S):
+def _tiles(kernel, dtype, size, masked, L, S):
     """(queries, keys, warps, stages, chunk) of a program; ``size`` is the larger padded size of a head."""
     if not is_real():
         return *(min(max(triton.next_power_of_2(n), 16), 128) for n in (L, S)), 4, 1, 0
-    queries, *rest = TILES[kernel.__name__, dtype.itemsize, max(size, 64)]
+    queries, *rest = TILES[kernel.__name__, dtype.itemsize, max(size, 64)][masked]
     if L <= 16 and kernel is attention_forward:  # one position at a time: what a decoder asks for
         return 16, rest[0], 4, *rest[2:]
     return queries, *rest
 
 
-TILES = {  # (kernel, bytes of an element, size of a head up to) -> queries, keys, warps, stages, chunk (0: the whole head): nothing spills
-    ("attention_forward", 2, 64): (128, 64, 4, 3, 0),
-    ("attention_forward", 2, 128): (128, 64, 8, 3, 0),
-    ("attention_forward", 2, 256): (64, 32, 4, 2, 0),
-    ("attention_forward", 4, 64): (64, 32, 4, 2, 0),
-    ("attention_forward", 4, 128): (64, 32, 8, 2, 0),
-    ("attention_forward", 4, 256): (32, 16, 8, 2, 0),
-    ("attention_backward_keys", 2, 64): (64, 64, 4, 2, 0),
-    ("attention_backward_keys", 2, 128): (32, 64, 4, 2, 0),
-    ("attention_backward_keys", 2, 256): (32, 32, 8, 2, 0),
-    ("attention_backward_keys", 4, 64): (32, 32, 8, 2, 0),
-    ("attention_backward_keys", 4, 128): (16, 32, 8, 2, 0),
-    ("attention_backward_keys", 4, 256): (16, 16, 8, 1, 0),
-    ("attention_backward_queries", 2, 64): (64, 64, 4, 2, 0),
-    ("attention_backward_queries", 2, 128): (64, 32, 4, 2, 0),
-    ("attention_backward_queries", 2, 256): (32, 32, 8, 2, 0),
-    ("attention_backward_queries", 4, 64): (32, 32, 8, 2, 0),
-    ("attention_backward_queries", 4, 128): (32, 16, 8, 2, 0),
-    ("attention_backward_queries", 4, 256): (16, 16, 8, 1, 0),
+TILES = {  # (kernel, bytes of an element, size of a head up to): without and with a mask or dropout, the queries, keys,
+    # warps, stages and chunk (0: the whole head) of a program that spills nothing on sm_80 and sm_90
+    ("attention_forward", 2, 64): ((128, 64, 8, 3, 0), (128, 64, 8, 3, 0)),
+    ("attention_forward", 2, 128): ((128, 32, 8, 3, 0), (64, 32, 4, 3, 0)),
+    ("attention_forward", 2, 256): ((64, 32, 8, 2, 0), (64, 32, 8, 2, 64)),
+    ("attention_forward", 4, 64): ((32, 32, 4, 2, 0), (64, 32, 8, 2, 32)),
+    ("attention_forward", 4, 128): ((32, 32, 8, 2, 32), (32, 32, 8, 2, 32)),
+    ("attention_forward", 4, 256): ((16, 32, 8, 2, 32), (16, 32, 8, 2, 32)),
+    ("attention_backward_keys", 2, 64): ((32, 64, 8, 2, 0), (32, 64, 8, 2, 32)),
+    ("attention_backward_keys", 2, 128): ((32, 64, 8, 2, 0), (32, 64, 8, 2, 64)),
+    ("attention_backward_keys", 2, 256): ((32, 32, 8, 2, 64), (16, 32, 8, 1, 64)),
+    ("attention_backward_keys", 4, 64): ((32, 32, 8, 2, 0), (32, 32, 8, 2, 32)),
+    ("attention_backward_keys", 4, 128): ((16, 32, 8, 2, 32), (16, 16, 8, 2, 32)),
+    ("attention_backward_keys", 4, 256): ((16, 16, 8, 1, 32), (16, 16, 8, 1, 32)),
+    ("attention_backward_queries", 2, 64): ((64, 64, 8, 2, 0), (64, 64, 8, 2, 0)),
+    ("attention_backward_queries", 2, 128): ((64, 32, 8, 2, 0), (64, 32, 8, 2, 0)),
+    ("attention_backward_queries", 2, 256): ((32, 32, 8, 2, 0), (32, 32, 8, 2, 64)),
+    ("attention_backward_queries", 4, 64): ((32, 32, 8, 2, 0), (32, 32, 8, 2, 32)),
+    ("attention_backward_queries", 4, 128): ((32, 16, 8, 2, 32), (32, 16, 8, 2, 32)),
+    ("attention_backward_queries", 4, 256): ((16, 16, 8, 1, 32), (16, 16, 8, 1, 32)),
 }
 
 
@@ -357,16 +379,20 @@ def _asked(query, key, value, mask, scale, causal, dropout, seed, offset):
     kind, steps = "none", [0] * 4
     if mask is not None:
         kind = "bool" if mask.dtype == np.bool_ else "added"
+        if mask.shape[-1] != 1 and mask.strides[-1] not in (0, mask.itemsize):
+            mask = packed(mask)
         wide = np.broadcast_to(mask, (batch, heads, L, S), subok=True)
         steps = [s // mask.itemsize for s in wide.strides]
+        steps[3] = min(steps[3], 1)  # of one key only, any
     strides = [s // x.itemsize for x in arrays for s in x.strides[:3]]
     numbers = [
-        heads, heads // groups, L, S, *strides, *steps, float(scale) * LOG2E, np.uint64(seed), np.uint64(offset),
+        heads, heads // groups, L, S, *strides, *steps[:3], float(scale) * LOG2E, np.uint64(seed), np.uint64(offset),
         np.uint32(math.ceil((1.0 - dropout) * 2**24)), 1.0 / (1.0 - dropout) if dropout < 1 else 0.0,
     ]  # fmt: skip
     constants = {
         "E": E, "EV": EV, "BE": max(triton.next_power_of_2(E), 16), "BV": max(triton.next_power_of_2(EV), 16),
-        "CAUSAL": causal, "MASK": kind, "DROP": dropout > 0, "FOURS": S % 4 == 0,
+        "CAUSAL": causal, "MASK": kind, "DROP": dropout > 0, "FOURS": S % 4 == 0, "MS": steps[3],
+        "ROWS": steps[2] != 0,
         "PRECISION": precision["float32"] if query.itemsize == 4 else "ieee",
     }  # fmt: skip
     return [*arrays, arrays[0] if mask is None else mask, *numbers], constants
@@ -374,7 +400,8 @@ def _asked(query, key, value, mask, scale, causal, dropout, seed, offset):
 
 def _launch(kernel, programs, lengths, first, asked, constants):
     dtype, size = asked[0].dtype, max(constants["BE"], constants["BV"])
-    BM, BN, warps, stages, chunk = _tiles(kernel, dtype, size, *lengths)
+    masked = constants["MASK"] != "none" or constants["DROP"]
+    BM, BN, warps, stages, chunk = _tiles(kernel, dtype, size, masked, *lengths)
     grid = (programs(BM, BN),)
     constants = constants | {"BM": BM, "BN": BN, "CHUNK": chunk}
     launch(kernel, grid, *first, *asked, num_warps=warps, num_stages=stages, **constants)
@@ -385,9 +412,7 @@ def forward(query, key, value, mask, scale, causal, dropout, seed, offset):
     (batch, heads, L, _), S = query.shape, key.shape[2]
     out, lse = empty((batch, heads, L, value.shape[-1]), query.dtype), empty((batch, heads, L), np.float32)
     asked, constants = _asked(query, key, value, mask, scale, causal, dropout, seed, offset)
-    _launch(
-        attention_forward, lambda BM, BN: batch * heads * triton.cdiv(L, BM), (L, S), [out, lse], asked, constants
-    )
+    _launch(attention_forward, lambda BM, BN: batch * heads * triton.cdiv(L, BM), (L, S), [out, lse], asked, constants)
     return out, lse
 
 

@@ -86,7 +86,11 @@ def _scores_shape(query, key, value, mask, shared):
     if not (query.is_cuda and key.is_cuda and value.is_cuda and query.dtype.is_floating_point):
         return None
     sizes = query.shape[-1], value.shape[-1]
-    if query.dtype.itemsize not in (2, 4) or max(sizes) > kernels.most or not min(x.numel() for x in (query, key, value)):
+    if (
+        query.dtype.itemsize not in (2, 4)
+        or max(sizes) > kernels.most
+        or not min(x.numel() for x in (query, key, value))
+    ):
         return None
     if key.shape[-1] != sizes[0] or key.shape[-2] != value.shape[-2]:
         return None
@@ -118,7 +122,7 @@ def _by_kernels(shape, query, key, value, mask, dropout, causal, scale, shared):
         mask = mask.expand(*shape).reshape(-1, *shape[-3:])
     seed = offset = 0
     if dropout:
-        seed, offset = chosen(None).take((math.prod(shape) + 3) // 4)
+        seed, offset = chosen(None, query.device.index).take((math.prod(shape) + 3) // 4)
     factor = 1.0 / math.sqrt(query.shape[-1]) if scale is None else float(scale)
     out, _ = ops.attention(*four, mask, factor, causal, float(dropout), seed, offset)
     return out.reshape(*shape[:-1], value.shape[-1])
@@ -142,9 +146,11 @@ def _composite(query, key, value, attn_mask, dropout_p, is_causal, scale, enable
             scores = scores + attn_mask
     if blocked is not None:
         scores = scores.masked_fill(blocked, -math.inf)
-    weights = scores.softmax(-1)
-    if blocked is not None or attn_mask is not None:  # a row of -inf alone has no softmax: it attends to nothing
-        weights = weights.masked_fill((scores == -math.inf).all(-1, True), 0.0)
+    if blocked is None and attn_mask is None:
+        weights = scores.softmax(-1)
+    else:  # a row of -inf alone has no softmax: it attends to nothing, and has no gradient
+        nothing = (scores == -math.inf).all(-1, True)
+        weights = scores.masked_fill(nothing, 0.0).softmax(-1).masked_fill(nothing, 0.0)
     if dropout_p:
         weights = ops.nn_functional_dropout(weights, dropout_p)
     return weights @ value
@@ -187,7 +193,7 @@ class scaled_dot_product_attention(Op, home="nn.functional", method=False, has_o
         if not 0.0 <= dropout_p <= 1.0:
             raise ValueError(f"dropout probability has to be between 0 and 1, but got {dropout_p}")
         shape = _scores_shape(query, key, value, attn_mask, enable_gqa)
-        if shape is None:
+        if shape is None or (dropout_p and chosen(None, query.device.index).held):  # a graph moves its own stream
             return _composite(query, key, value, attn_mask, dropout_p, is_causal, scale, enable_gqa)
         return _by_kernels(shape, query, key, value, attn_mask, dropout_p, is_causal, scale, enable_gqa)
 

@@ -118,12 +118,6 @@ class Generator:
     def __repr__(self):
         return f"<tritorch.Generator device={self.device} seed={self._seed} offset={self._offset}>"
 
-    def take(self, blocks):
-        """The seed, and the offset of so many blocks of the stream, which are then used up."""
-        with self._lock:
-            offset, self._offset = self._offset, self._offset + blocks
-            return self._seed, offset
-
     def fill(self, filler, array, *args):
         """``filler(array, seed, offset, *args, threads)`` on this stream; returns the array."""
         threads = get_num_threads() if array.nbytes > LARGE else 1
