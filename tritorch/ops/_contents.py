@@ -34,7 +34,7 @@ FAMILIES = {  # family: its operators, their functions, their attributes of Tens
         negative_ positive remainder remainder_ sub sub_ subtract subtract_ true_divide true_divide_""",
     ),
     "attention": (
-        """scaled_dot_product_attention""",
+        """attention attention_backward scaled_dot_product_attention""",
         """nn.functional.scaled_dot_product_attention""",
         """""",
     ),

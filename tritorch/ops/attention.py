@@ -67,7 +67,7 @@ class attention_backward(Op, function=False, method=False, has_out=False, return
         grad, out, lse, query, key, value, mask, scale: float, causal: bool, dropout: float, seed: int, offset: int
     ):
         weights, used, _ = _weights(query, key, mask, scale, causal, dropout, seed, offset)
-        (batch, groups, S, E), shared = key.shape, query.shape[1] // key.shape[1]
+        (batch, groups, S, _), shared = key.shape, query.shape[1] // key.shape[1]
 
         def gathered(x):
             return x.reshape(batch, groups, shared, S, -1).sum(2)
