@@ -418,7 +418,7 @@ def forward(query, key, value, mask, scale, causal, dropout, seed, offset):
 
 def backward(grad, out, lse, query, key, value, mask, scale, causal, dropout, seed, offset):
     """The gradients of query, key and value."""
-    (batch, heads, L, E), (groups, S, EV) = query.shape, value.shape[1:]
+    (batch, heads, L, _), (groups, S, EV) = query.shape, value.shape[1:]
     asked, constants = _asked(query, key, value, mask, scale, causal, dropout, seed, offset)
     grad, share = packed(grad), empty(lse.shape, np.float32)
     BM = 32 if is_real() else 1024
