@@ -3,8 +3,9 @@
 import numpy as np
 
 from .. import _C
+from ..runtime.array import empty
 from ..runtime.blocks import get_num_threads
-from ._norm_kernels import standardized
+from ._norm_kernels import Layout, backward, forward
 from ._op import Op, ops
 from ._schema import Dims, Number
 
@@ -49,50 +50,96 @@ class standardize(Op, function=False, method=False, returns=("out", "mean", "rst
         return _standardized(input, weight, bias, dim, eps)
 
     def cuda(input, weight, bias, dim, eps):
-        return standardized(input, weight, bias, dim, eps)
+        return forward(input, weight, bias, dim, eps)
 
     def d_input__weight__bias(
         grad, grad_mean, grad_rstd, input, weight, mean, rstd, dim, weight_shape, bias_shape, needs
     ):
-        shape = tuple(input.shape[input.ndim - len(dim) :])
-        rows = dim == tuple(range(input.ndim - len(dim), input.ndim)) and {weight_shape, bias_shape} <= {(), shape}
         alone = grad is not None and grad_mean is None and grad_rstd is None
-        if alone and rows and input.is_cpu and input.numel() and not _C.needs_grad(grad, input, weight):
-            affine = needs[1] or needs[2]
-            out = ops.standardize_back(grad, input, weight, mean, rstd, affine)
-            return (out[0], *[x.reshape(shape) if asked else None for x, asked in zip(out[1:], needs[1:], strict=True)])
+        if alone and not _C.needs_grad(grad, input, weight) and _is_one_pass(input, dim, weight_shape, bias_shape):
+            shapes, affine = (tuple(weight_shape), tuple(bias_shape)), needs[1] or needs[2]
+            out = ops.standardize_back(grad, input, weight, mean, rstd, dim, *shapes, affine)
+            return (out[0], *[x.reshape(s) if n else None for x, s, n in zip(out[1:], shapes, needs[1:], strict=True)])
         unit = (input - mean) * rstd
         return (
             _input_gradient(grad, grad_mean, grad_rstd, input, unit, weight, rstd, dim) if needs[0] else None,
-            grad * unit if needs[1] and grad is not None else None,
+            (grad * unit).to(input.dtype) if needs[1] and grad is not None else None,
             grad if needs[2] else None,
         )
 
 
-class standardize_back(Op, function=False, method=False, has_out=False, returns=("of_input", "of_weight", "of_bias")):
-    """The gradients of :class:`standardize` over the last dims, whose moments these are, in one pass. Without
-    ``affine`` only the first; the others are empty. It records nothing."""
+def _is_one_pass(input, dim, *affine):
+    """Whether a loop makes all gradients at once: on the CPU for rows, on a device for all that have a layout."""
+    layout = Layout.of(tuple(input.shape), dim, affine)
+    return layout is not None and (input.is_cuda or (layout.each and not layout.batch))
 
-    def cpu(grad, input, weight, mean, rstd, affine: bool):
+
+class standardize_back(Op, function=False, method=False, has_out=False, returns=("of_input", "of_weight", "of_bias")):
+    """The gradients of :class:`standardize` over dims, whose moments these are, in one pass; those of weight and bias
+    are flat. Without ``affine`` only the first; the others are empty. It records nothing."""
+
+    def cpu(grad, input, weight, mean, rstd, dim: Dims, weight_shape: tuple, bias_shape: tuple, affine: bool):
         found = _C.standardize_back(grad, input, weight, mean, rstd, (True, affine, affine), get_num_threads())
         return [np.empty(0, input.dtype) if x is None else x for x in found]
 
+    def cuda(grad, input, weight, mean, rstd, dim, weight_shape, bias_shape, affine):
+        found = backward(grad, input, weight, mean, rstd, dim, [weight_shape, bias_shape] if affine else None)
+        return [empty((0,), input.dtype) if x is None else x for x in found]
 
-def _input_gradient(grad, grad_mean, grad_rstd, input, unit, weight, rstd, dim):
+
+class rms_standardize(Op, function=False, method=False, returns=("out", "rstd"), materialize=False):
+    """``input / sqrt(mean of squares + eps) * weight`` over the last dims, those of ``dim``, with what it multiplies by."""
+
+    def cpu(input, weight, dim: Dims, eps: Number):
+        rstd = 1 / np.sqrt(np.square(input).mean(dim, keepdims=True) + input.dtype.type(eps))
+        out = input * rstd
+        return out if weight is None else out * weight, rstd
+
+    def cuda(input, weight, dim, eps):
+        out, _, rstd = forward(input, weight, None, dim, eps, rms=True)
+        return out, rstd
+
+    def d_input__weight(grad, grad_rstd, input, weight, rstd, dim, needs):
+        if grad is not None and grad_rstd is None and input.is_cuda and not _C.needs_grad(grad, input, weight):
+            out = ops.rms_back(grad, input, weight, rstd, dim, needs[1])
+            return out[0], out[1].reshape(weight.shape) if needs[1] else None
+        unit = input * rstd
+        return (
+            _input_gradient(grad, None, grad_rstd, input, unit, weight, rstd, dim, rms=True) if needs[0] else None,
+            (grad * unit).to(input.dtype) if needs[1] and grad is not None else None,
+        )
+
+
+class rms_back(Op, function=False, method=False, has_out=False, returns=("of_input", "of_weight")):
+    """The gradients of :class:`rms_standardize`, that of weight flat and empty without ``affine``. It records nothing."""
+
+    def cpu(grad, input, weight, rstd, dim: Dims, affine: bool):
+        unit, rows = input * rstd, tuple(range(input.ndim - len(dim)))
+        scaled = grad if weight is None else grad * weight
+        out = rstd * (scaled - unit * (scaled * unit).mean(dim, keepdims=True))
+        return out, (grad * unit).sum(rows).reshape(-1) if affine else np.empty(0, input.dtype)
+
+    def cuda(grad, input, weight, rstd, dim, affine):
+        out, of_weight, _ = backward(grad, input, weight, None, rstd, dim, [weight.shape] if affine else None)
+        return out, of_weight if affine else empty((0,), input.dtype)
+
+
+def _input_gradient(grad, grad_mean, grad_rstd, input, unit, weight, rstd, dim, rms=False):
     count = 1
     for d in dim:
         count *= input.shape[d]
     total = None
     if grad is not None:
         scaled = grad if weight is None else grad * weight
-        total = rstd * (scaled - scaled.mean(dim, True) - unit * (scaled * unit).mean(dim, True))
+        level = scaled - unit * (scaled * unit).mean(dim, True)
+        total = rstd * (level if rms else level - scaled.mean(dim, True))
     if grad_rstd is not None:
         part = grad_rstd * rstd * rstd * unit * (-1.0 / max(1, count))
         total = part if total is None else total + part
     if grad_mean is not None:
         part = (grad_mean / max(1, count)).expand(input.shape)
         total = part if total is None else total + part
-    return total
+    return None if total is None else total.to(input.dtype)
 
 
 def _same_kind(name, input, *others):
@@ -152,6 +199,8 @@ class rms_norm(Op, home="nn.functional", also="rms_norm", has_out=False):
         shape = _check_normalized("rms_norm", input, normalized_shape, weight)
         if eps is None:
             eps = float(np.finfo(np.float32 if input.dtype.itemsize <= 4 else np.float64).eps)
+        if input.is_floating_point() and input.numel() and (weight is None or weight.dtype is input.dtype):
+            return ops.rms_standardize(input, weight, _last(len(shape)), eps)[0]
         wide = input.float() if input.dtype.itemsize == 2 else input
         out = wide * (wide.square().mean(_last(len(shape)), True) + eps).rsqrt()  # of complex numbers too, as in torch
         out = out.to(input.dtype)
@@ -230,7 +279,8 @@ def _batch_norm(input, running_mean, running_var, weight, bias, training, moment
         scale = (running_var.reshape(column) + eps).rsqrt()
         scale = scale if weight is None else scale * weight
         shift = -running_mean.reshape(column) * scale
-        out = input * scale + (shift if bias is None else shift + bias)
+        shift = shift if bias is None else shift + bias
+        out = ops.addcmul(shift, input, scale) if input.is_cuda else input * scale + shift  # there one kernel
         return out.to(input.dtype), input.new_empty(0), input.new_empty(0)
     count = input.numel() // max(1, channels)
     dims = (0, *range(2, input.ndim))
@@ -290,7 +340,7 @@ class native_layer_norm(Op, method=False, has_out=False):
     def eager(input, normalized_shape: object, weight: object, bias: object, eps: Number):
         shape = _check_normalized("layer_norm", input, normalized_shape, weight, bias)
         _same_kind("layer_norm", input, weight, bias)
-        return tuple(ops.standardize(input, weight, bias, _last(len(shape)), eps))
+        return tuple(x.to(input.dtype) for x in ops.standardize(input, weight, bias, _last(len(shape)), eps))
 
     def samples(make):
         yield make(3, 4), (4,), make(4), make(4), 1e-5
@@ -311,7 +361,8 @@ class native_group_norm(Op, method=False, has_out=False):
         weight = None if weight is None else weight.reshape(column)
         bias = None if bias is None else bias.reshape(column)
         out, mean, rstd = ops.standardize(input.reshape(N, group, C // group, HxW), weight, bias, (2, 3), eps)
-        return out.reshape(input.shape), mean.reshape(N, group), rstd.reshape(N, group)
+        moments = (x.reshape(N, group).to(input.dtype) for x in (mean, rstd))
+        return out.reshape(input.shape), *moments
 
     def samples(make):
         yield make(2, 4, 3), make(4), make(4), 2, 4, 3, 2, 1e-5
@@ -330,7 +381,8 @@ class native_batch_norm(Op, method=False, has_out=False):
         input, weight: object, bias: object, running_mean: object, running_var: object, training: bool, momentum: Number,
         eps: Number,
     ):  # fmt: skip
-        return _batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+        made = _batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+        return tuple(x.to(input.dtype) for x in made)
 
     def samples(make):
         yield make(4, 3), make(3), make(3), make.plain([0] * 3), make.plain([1] * 3), True, 0.1, 1e-5
