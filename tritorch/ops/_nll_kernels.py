@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from ..runtime.array import download, empty
+from ..runtime.array import empty
 from ..runtime.jit import tl, triton
 from ..runtime.launch import launch
 from ..runtime.pointwise import block_of, copy, pointwise
-from ..runtime.reduce import reduce
 from ..runtime.transfer import packed
+from ._cross_entropy_kernels import quotient, refuse_wrong, total_of
 from ._device_fill import filled
 from ._device_kinds import computed
 
@@ -61,21 +61,6 @@ def nll_gradient(
     tl.store(out + (i // inner * classes + t) * inner + i % inner, value.to(out.dtype.element_ty), kept)
 
 
-@triton.jit
-def added(a, b):
-    return a + b
-
-
-@triton.jit
-def either(a, b):
-    return a | b
-
-
-@triton.jit
-def quotient(a, b):
-    return a / b
-
-
 def forward(input, target, weight, reduction, ignore_index):
     """(loss, total weight). Waits for the device: a target out of bounds is an error.
 
@@ -88,13 +73,10 @@ def forward(input, target, weight, reduction, ignore_index):
     block = block_of(count)
     launch(nll_terms, (triton.cdiv(count, block),), loss, scale, wrong, input, target, packed(weight) if weighted else input,
            ignore_index, count, input.shape[1], input.shape[2], WEIGHTED=weighted, BLOCK=block)  # fmt: skip
-    flag = np.dtype(np.int32)
-    if count and download(reduce("wrong", wrong, None, False, [flag], either, ["0"], [flag], flag)[0]):
-        bad = download(target)[download(wrong)]
-        raise IndexError(f"Target {int(bad.flat[0])} is out of bounds.")
-    total = reduce("sum", scale, None, False, [compute], added, ["0"], [compute], compute)[0]
+    refuse_wrong(wrong, target)
+    total = total_of(scale)
     if reduction != "none":
-        loss = reduce("sum", loss, None, False, [compute], added, ["0"], [compute], compute)[0]
+        loss = total_of(loss)
     if reduction == "mean":
         pointwise(quotient, [loss], [loss, total], [None, None])
     if input.dtype == compute:

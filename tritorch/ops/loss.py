@@ -2,7 +2,11 @@
 
 import math
 
+import numpy as np
+
 from .. import _C
+from ..runtime.blocks import get_num_threads
+from . import _cross_entropy_kernels
 from ._losses import check_reduction, legacy, reduced
 from ._nll_kernels import backward, forward
 from ._op import Op, ops
@@ -36,6 +40,62 @@ class nll_backward(Op, function=False, method=False, has_out=False):
         return ops.nll(grad_out, target, weight, reduction, ignore_index)[0]
 
 
+class entropy(Op, function=False, method=False, returns=("loss", "total_weight", "logs"), has_out=False):
+    """:class:`cross_entropy` of logits (N, C, S) with class indices (N, S), and what its gradient needs: the sum of the
+    targets' weights, and for each target the logarithm of the sum of exponentials of its logits."""
+
+    def cpu(input, target, weight, reduction: str, ignore_index: int, smoothing: Number):
+        log_p = np.moveaxis(_C.softmax(np.moveaxis(input, 1, -1), True, get_num_threads()), -1, 1)
+        loss, total = _C.nll(log_p, target, weight, reduction, ignore_index)
+        if smoothing:
+            terms = log_p if weight is None else log_p * weight[:, None]
+            spread = np.where(target != ignore_index, -terms.sum(1), 0)
+            if reduction != "none":
+                spread = spread.sum() / (total if reduction == "mean" else 1)
+            loss = loss * (1 - smoothing) + spread * (smoothing / input.shape[1])
+        return np.asarray(loss, input.dtype), total, (input - log_p)[:, 0]
+
+    def cuda(input, target, weight, reduction, ignore_index, smoothing):
+        return _cross_entropy_kernels.forward(input, target, weight, reduction, ignore_index, smoothing)
+
+    def d_input(grad, input, target, weight, total_weight, logs, reduction, ignore_index, smoothing):
+        if not _C.needs_grad(grad, input):
+            return ops.entropy_backward(
+                grad, input, target, weight, total_weight, logs, reduction, ignore_index, smoothing
+            )
+        kept = target != ignore_index
+        places = target.masked_fill(kept.logical_not(), 0)
+        each = input.new_ones(input.shape[1]) if weight is None else weight
+        share, column = ops.softmax(input, 1), each.reshape(1, -1, 1)
+        picked = ops.zeros_like(share).scatter(1, places.unsqueeze(1), 1.0)
+        value = (share - picked) * (each[places] * (1 - smoothing)).unsqueeze(1)
+        if smoothing:
+            value = value + (share * each.sum() - column) * (smoothing / input.shape[1])
+        factor = grad / total_weight.to(grad.dtype) if reduction == "mean" else grad
+        return value * (factor * kept).unsqueeze(1)
+
+
+class entropy_backward(Op, function=False, method=False, has_out=False):
+    """The gradient of :class:`entropy` with respect to the logits. It records nothing."""
+
+    def cpu(
+        grad, input, target, weight, total_weight, logs, reduction: str, ignore_index: int, smoothing: Number
+    ):  # fmt: skip
+        share, kept = np.exp(input - logs[:, None]), target != ignore_index
+        each = np.ones(input.shape[1], input.dtype) if weight is None else weight
+        classes = np.arange(input.shape[1])[:, None]
+        places = np.where(kept, target, 0)
+        value = (share - (classes == places[:, None])) * (each[places] * (1 - smoothing))[:, None]
+        value += (share * each.sum() - each[:, None]) * (smoothing / input.shape[1])
+        factor = grad / total_weight if reduction == "mean" else grad
+        return np.asarray(value * (factor * kept)[:, None], input.dtype)
+
+    def cuda(grad, input, target, weight, total_weight, logs, reduction, ignore_index, smoothing):
+        return _cross_entropy_kernels.backward(
+            grad, input, target, weight, total_weight, logs, reduction, ignore_index, smoothing
+        )
+
+
 def _nll_shapes(input, target):
     """The shapes (N, C, S) and (N, S) in which the loss is computed."""
     if not input.ndim:
@@ -63,7 +123,8 @@ def _nll_shapes(input, target):
     return (*input.shape[:2], count), (input.shape[0], count)
 
 
-def _nll_loss(input, target, weight, ignore_index, reduction):
+def _nll_checked(input, target, weight, reduction):
+    """The shapes of :func:`_nll_shapes`, of arguments that are in order."""
     check_reduction(reduction)
     table, column = _nll_shapes(input, target)
     if target.dtype.name not in ("int64", "uint8"):
@@ -76,6 +137,11 @@ def _nll_loss(input, target, weight, ignore_index, reduction):
             )
         if weight.dtype is not input.dtype:
             raise RuntimeError(f"expected scalar type {input.dtype.type_name} but found {weight.dtype.type_name}")
+    return table, column
+
+
+def _nll_loss(input, target, weight, ignore_index, reduction):
+    table, column = _nll_checked(input, target, weight, reduction)
     if input.ndim != 2:
         input, flat = input.reshape(table), target.reshape(column)
         out = ops.nll(input, flat, weight, reduction, ignore_index)[0]
@@ -122,6 +188,8 @@ class cross_entropy(Op, home="nn.functional", method=False, has_out=False):
         if not 0.0 <= label_smoothing <= 1.0:
             raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing:g}")
         dim = 0 if input.ndim == 1 else 1
+        if input.is_cuda and input.is_floating_point() and target.shape != input.shape:
+            return _in_one_pass(input, target, weight, ignore_index, reduction, label_smoothing)
         log_p = ops.log_softmax(input, dim)
         if target.shape == input.shape:
             return _with_probabilities(log_p, target, weight, reduction, label_smoothing, dim, ignore_index)
@@ -134,6 +202,13 @@ class cross_entropy(Op, home="nn.functional", method=False, has_out=False):
         yield make(3, 4), make.indices(3, below=4)
         yield make(3, 4), make(3, 4, low=0), {"label_smoothing": 0.1}
         yield make(2, 3, 2), make.indices(2, 2, below=3), make.plain([1, 2, 4]), {"reduction": "sum", "ignore_index": 1}
+
+
+def _in_one_pass(input, target, weight, ignore_index, reduction, smoothing):
+    table, column = _nll_checked(input, target, weight, reduction)
+    flat = input.reshape(table), target.reshape(column)
+    out = ops.entropy(*flat, weight, reduction, ignore_index, smoothing)[0]
+    return out.reshape(target.shape) if reduction == "none" else out
 
 
 def _column(weight, log_p, dim):
