@@ -32,6 +32,42 @@ LARGE = {
 }
 
 
+F = torch.nn.functional
+ROWS = {  # of any shape (rows, length), forward and backward
+    "layer_norm": lambda x: F.layer_norm(x, x.shape[1:], ones(x, x.shape[1]), ones(x, x.shape[1])),
+    "rms_norm": lambda x: F.rms_norm(x, x.shape[1:], ones(x, x.shape[1])),
+    "group_norm": lambda x: F.group_norm(x.reshape(2, 32, -1), 8, ones(x, 32), ones(x, 32)),
+    "batch_norm of images": lambda x: F.batch_norm(
+        x.reshape(2, 32, -1), None, None, ones(x, 32), ones(x, 32), True
+    ),
+    "batch_norm": lambda x: F.batch_norm(x, None, None, ones(x, x.shape[1]), ones(x, x.shape[1]), True),
+    "softmax": lambda x: x.softmax(1),
+    "cross_entropy": lambda x: F.cross_entropy(x, targets(x)),
+    "cross_entropy, smoothed": lambda x: F.cross_entropy(x, targets(x), x.detach()[0], label_smoothing=0.1),
+    "cross_entropy of images": lambda x: F.cross_entropy(x.reshape(2, 32, -1), targets(x.reshape(2, 32, -1))),
+}
+
+
+def ones(x, n):
+    return torch.ones(n, dtype=x.dtype, device="cuda").requires_grad_()
+
+
+def targets(x):
+    return torch.empty((x.shape[0], *x.shape[2:]), dtype=torch.int64, device="cuda")
+
+
+def run_rows(recorder, dtype):
+    """Operators on rows, with all affine parameters: rows that fit the registers, and such that are walked along."""
+    if not dtype.is_floating_point:
+        return
+    for name, call in ROWS.items():
+        recorder.current = f"{name} of rows"
+        for shape in ((4096, 1024), (4096, 8192), (64, 1 << 16)):
+            x = torch.empty(shape, dtype=dtype, device="cuda").requires_grad_()
+            out = call(x)
+            out.backward(torch.empty(out.shape, dtype=dtype, device="cuda"))
+
+
 def run_large(recorder, dtype):
     """What samples are too small for: products of large matrices, scans and reductions of long rows."""
     recorder.current = "mm of large matrices"
@@ -126,6 +162,7 @@ def main():
                     recorder.run_samples(op, dtype)
             run_large(recorder, dtype)
             run_attention(recorder, dtype)
+            run_rows(recorder, dtype)
     findings, failures, most = [], [], 0
     cases = [case for case in recorder.found.values() if options.match in case.operator]
     made = requests(cases, [int(a) for a in options.arch.split(",")])

@@ -120,8 +120,8 @@ def quotient(a, b):
     return a / b
 
 
-def _tile(classes, row_count):
-    columns = min(triton.next_power_of_2(classes), 4096 if is_real() else 1 << 17)
+def _tile(classes, row_count, compute):
+    columns = min(triton.next_power_of_2(classes), 16384 // compute.itemsize if is_real() else 1 << 17)
     rows = max(min((1024 if is_real() else 1 << 18) // columns, triton.next_power_of_2(row_count)), 1)
     return {"ROWS": rows, "COLS": columns, "num_warps": 8 if rows * columns >= 2048 else 4}
 
@@ -155,7 +155,7 @@ def forward(input, target, weight, reduction, ignore_index, smoothing):
     """
     input, target, compute = packed(input), packed(target), computed(input.dtype)
     losses, scales, logs = (empty(target.shape, compute) for _ in range(3))
-    wrong, tile = empty(target.shape, np.dtype(bool)), _tile(input.shape[1], target.size)
+    wrong, tile = empty(target.shape, np.dtype(bool)), _tile(input.shape[1], target.size, compute)
     launch(entropy_forward, (triton.cdiv(target.size, tile["ROWS"]),), losses, scales, logs, wrong, input, target,
            logs if weight is None else packed(weight), target.size, *input.shape[1:], ignore_index,
            _number(smoothing, compute), WEIGHTED=weight is not None, SMOOTH=smoothing != 0, **tile)  # fmt: skip
@@ -175,7 +175,7 @@ def forward(input, target, weight, reduction, ignore_index, smoothing):
 def backward(grad, input, target, weight, total, logs, reduction, ignore_index, smoothing):
     """The gradient of :func:`forward`'s loss with respect to the logits."""
     input, target, compute = packed(input), packed(target), logs.dtype
-    out, tile = empty(input.shape, input.dtype), _tile(input.shape[1], target.size)
+    out, tile = empty(input.shape, input.dtype), _tile(input.shape[1], target.size, compute)
     launch(entropy_backward, (triton.cdiv(target.size, tile["ROWS"]),), out, packed(grad), input, target,
            logs if weight is None else packed(weight), logs, total, target.size, *input.shape[1:], ignore_index,
            _number(smoothing, compute), int(grad.ndim > 0), WEIGHTED=weight is not None, SMOOTH=smoothing != 0,

@@ -82,8 +82,10 @@ def _tile(row, channel, inside, row_count, channels, inner):
 def _affine(row, channel, inside, period, channels, inner, EACH: tl.constexpr):
     """Where the weights of a tile stand, and which are there: one an element, or one a channel."""
     if EACH:
-        return inside, inside < inner
-    return row % period * channels + channel, channel < channels
+        place, live = inside, inside < inner
+    else:
+        place, live = row % period * channels + channel, channel < channels
+    return place, live
 
 
 @triton.jit
