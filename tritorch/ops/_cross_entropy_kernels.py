@@ -1,9 +1,11 @@
 """Cross entropy with class indices on a GPU, from the logits: no logarithms of a softmax are written.
 
-The logits are (N, C, S) and the targets (N, S). A program takes a tile of whole rows of C logits and reads it once, or
+The logits are (N, C) or (N, C, S) and the targets (N) or (N, S). A program takes a tile of whole rows of C logits and reads it once, or
 walks along rows that do not fit, which it reads once too: the maximum and the sum of exponentials are kept as it goes.
 What a row needs backward is the logarithm of that sum alone.
 """
+
+import math
 
 import numpy as np
 
@@ -157,7 +159,7 @@ def forward(input, target, weight, reduction, ignore_index, smoothing):
     losses, scales, logs = (empty(target.shape, compute) for _ in range(3))
     wrong, tile = empty(target.shape, np.dtype(bool)), _tile(input.shape[1], target.size, compute)
     launch(entropy_forward, (triton.cdiv(target.size, tile["ROWS"]),), losses, scales, logs, wrong, input, target,
-           logs if weight is None else packed(weight), target.size, *input.shape[1:], ignore_index,
+           logs if weight is None else packed(weight), target.size, input.shape[1], math.prod(input.shape[2:]), ignore_index,
            _number(smoothing, compute), WEIGHTED=weight is not None, SMOOTH=smoothing != 0, **tile)  # fmt: skip
     refuse_wrong(wrong, target)
     total = total_of(scales)
@@ -177,7 +179,7 @@ def backward(grad, input, target, weight, total, logs, reduction, ignore_index, 
     input, target, compute = packed(input), packed(target), logs.dtype
     out, tile = empty(input.shape, input.dtype), _tile(input.shape[1], target.size, compute)
     launch(entropy_backward, (triton.cdiv(target.size, tile["ROWS"]),), out, packed(grad), input, target,
-           logs if weight is None else packed(weight), logs, total, target.size, *input.shape[1:], ignore_index,
+           logs if weight is None else packed(weight), logs, total, target.size, input.shape[1], math.prod(input.shape[2:]), ignore_index,
            _number(smoothing, compute), int(grad.ndim > 0), WEIGHTED=weight is not None, SMOOTH=smoothing != 0,
            MEAN=reduction == "mean", **tile)  # fmt: skip
     return out

@@ -41,14 +41,16 @@ class nll_backward(Op, function=False, method=False, has_out=False):
 
 
 class entropy(Op, function=False, method=False, returns=("loss", "total_weight", "logs"), has_out=False):
-    """:class:`cross_entropy` of logits (N, C, S) with class indices (N, S), and what its gradient needs: the sum of the
+    """:class:`cross_entropy` of logits (N, C) or (N, C, S) with class indices, and what its gradient needs: the sum of the
     targets' weights, and for each target the logarithm of the sum of exponentials of its logits."""
 
     def cpu(input, target, weight, reduction: str, ignore_index: int, smoothing: Number):
         log_p = np.moveaxis(_C.softmax(np.moveaxis(input, 1, -1), True, get_num_threads()), -1, 1)
-        loss, total = _C.nll(log_p, target, weight, reduction, ignore_index)
+        table = (*input.shape[:2], -1)
+        loss, total = _C.nll(log_p.reshape(table), target.reshape(len(target), -1), weight, reduction, ignore_index)
+        loss = loss.reshape(target.shape) if reduction == "none" else loss
         if smoothing:
-            terms = log_p if weight is None else log_p * weight[:, None]
+            terms = log_p if weight is None else log_p * weight.reshape(-1, *(1,) * (input.ndim - 2))
             spread = np.where(target != ignore_index, -terms.sum(1), 0)
             if reduction != "none":
                 spread = spread.sum() / (total if reduction == "mean" else 1)
@@ -66,7 +68,7 @@ class entropy(Op, function=False, method=False, returns=("loss", "total_weight",
         kept = target != ignore_index
         places = target.masked_fill(kept.logical_not(), 0)
         each = input.new_ones(input.shape[1]) if weight is None else weight
-        share, column = ops.softmax(input, 1), each.reshape(1, -1, 1)
+        share, column = ops.softmax(input, 1), each.reshape(1, -1, *(1,) * (input.ndim - 2))
         picked = ops.zeros_like(share).scatter(1, places.unsqueeze(1), 1.0)
         value = (share - picked) * (each[places] * (1 - smoothing)).unsqueeze(1)
         if smoothing:
@@ -83,10 +85,10 @@ class entropy_backward(Op, function=False, method=False, has_out=False):
     ):  # fmt: skip
         share, kept = np.exp(input - logs[:, None]), target != ignore_index
         each = np.ones(input.shape[1], input.dtype) if weight is None else weight
-        classes = np.arange(input.shape[1])[:, None]
+        classes, each = (x.reshape(-1, *(1,) * (input.ndim - 2)) for x in (np.arange(input.shape[1]), each))
         places = np.where(kept, target, 0)
-        value = (share - (classes == places[:, None])) * (each[places] * (1 - smoothing))[:, None]
-        value += (share * each.sum() - each[:, None]) * (smoothing / input.shape[1])
+        value = (share - (classes == places[:, None])) * (each.reshape(-1)[places] * (1 - smoothing))[:, None]
+        value += (share * each.sum() - each) * (smoothing / input.shape[1])
         factor = grad / total_weight if reduction == "mean" else grad
         return np.asarray(value * (factor * kept)[:, None], input.dtype)
 
@@ -206,7 +208,7 @@ class cross_entropy(Op, home="nn.functional", method=False, has_out=False):
 
 def _in_one_pass(input, target, weight, ignore_index, reduction, smoothing):
     table, column = _nll_checked(input, target, weight, reduction)
-    flat = input.reshape(table), target.reshape(column)
+    flat = (input, target) if input.ndim == 2 else (input.reshape(table), target.reshape(column))
     out = ops.entropy(*flat, weight, reduction, ignore_index, smoothing)[0]
     return out.reshape(target.shape) if reduction == "none" else out
 

@@ -111,7 +111,8 @@ def _rebuilt(fn, realize, target):
     made = types.FunctionType(fn.__code__, scope, fn.__name__, fn.__defaults__, fn.__closure__)
     made.__kwdefaults__, made.__qualname__, made.__module__ = fn.__kwdefaults__, fn.__qualname__, fn.__module__
     made.__annotations__ = {n: "constexpr" if a is constexpr else a for n, a in fn.__annotations__.items()}
-    scope.setdefault("tl", load("triton.language"))  # the interpreter asks that it be visible
+    if scope.get("tl", tl) is tl:  # the interpreter asks that it be visible, the compiler reads it in annotations
+        scope["tl"] = load("triton.language")
     return made
 
 
