@@ -11,7 +11,7 @@ from tritorch.ops import _cross_entropy_kernels, _norm_kernels
 from tritorch.ops._op import ops
 
 F = torch.nn.functional
-IMAGES, FEATURES = (4, 6, 5, 7), (70, 100)
+IMAGES, FEATURES = (4, 6, 5, 7), (19, 100)
 NORMS = {
     "layer": (lambda x, w, b: F.layer_norm(x, w.shape, w, b), FEATURES, (100,), (100,)),
     "layer, weight alone": (lambda x, w: F.layer_norm(x, w.shape, w), FEATURES, (100,)),
@@ -39,7 +39,7 @@ def small(whole):
 
     def tile(self, compute, room):
         sizes = [_norm_kernels.triton.next_power_of_2(n) for n in (self.channels, self.inner)]
-        channels, inner = sizes if whole else (min(sizes[0], 2), min(sizes[1], 16))
+        channels, inner = sizes if whole else (min(sizes[0], 2), min(sizes[1], 32))
         fits = channels >= self.channels and inner >= self.inner
         return fits, {"ROWS": 2, "CHANNELS": channels, "INNER": inner, "num_warps": 4}
 
@@ -71,9 +71,9 @@ def test_the_gradients_of_norms_are_the_same_every_time(name):
 @pytest.mark.parametrize("name", ["layer", "rms"])
 def test_second_derivatives_of_norms(name):
     function, *shapes = NORMS[name]
-    given = [torch.randn((3, 4) if len(s) > 1 else (4,), dtype=torch.float64).cuda().requires_grad_() for s in shapes]
+    given = [torch.randn((2, 3) if len(s) > 1 else (3,), dtype=torch.float64).cuda().requires_grad_() for s in shapes]
     if name == "rms":
-        assert torch.autograd.gradgradcheck(lambda x, w: F.rms_norm(x, (4,), w, 1e-5), given)
+        assert torch.autograd.gradgradcheck(lambda x, w: F.rms_norm(x, (3,), w, 1e-5), given)
     else:
         assert torch.autograd.gradgradcheck(function, given)
 
@@ -93,7 +93,7 @@ WAYS = list(itertools.product((False, True), ("none", "sum", "mean"), (-100, 1),
 
 
 @pytest.mark.parametrize("walked", [False, True])
-@pytest.mark.parametrize("shape", [(6, 5), (4, 3, 2, 3), (5,), (0, 4), (3, 700)])
+@pytest.mark.parametrize("shape", [(6, 5), (2, 3, 2, 2), (5,), (0, 4), (3, 700)])
 def test_cross_entropy(shape, walked, monkeypatch):
     if walked:
         sizes = {"ROWS": 2, "COLS": 4 if shape[-1] < 700 else 256, "num_warps": 4}
@@ -129,7 +129,7 @@ def test_the_steps_of_cross_entropy_mean_the_same_on_the_cpu(weighted, reduction
 
 
 def test_second_derivatives_of_cross_entropy():
-    x, target = torch.randn(4, 3, dtype=torch.float64).cuda().requires_grad_(), torch.tensor([0, 2, 1, 1]).cuda()
+    x, target = torch.randn(3, 3, dtype=torch.float64).cuda().requires_grad_(), torch.tensor([0, 2, 1]).cuda()
     assert torch.autograd.gradgradcheck(lambda x: F.cross_entropy(x, target, ignore_index=2, label_smoothing=0.2), (x,))
 
 
