@@ -37,9 +37,7 @@ ROWS = {  # of any shape (rows, length), forward and backward
     "layer_norm": lambda x: F.layer_norm(x, x.shape[1:], ones(x, x.shape[1]), ones(x, x.shape[1])),
     "rms_norm": lambda x: F.rms_norm(x, x.shape[1:], ones(x, x.shape[1])),
     "group_norm": lambda x: F.group_norm(x.reshape(2, 32, -1), 8, ones(x, 32), ones(x, 32)),
-    "batch_norm of images": lambda x: F.batch_norm(
-        x.reshape(2, 32, -1), None, None, ones(x, 32), ones(x, 32), True
-    ),
+    "batch_norm of images": lambda x: F.batch_norm(x.reshape(2, 32, -1), None, None, ones(x, 32), ones(x, 32), True),
     "batch_norm": lambda x: F.batch_norm(x, None, None, ones(x, x.shape[1]), ones(x, x.shape[1]), True),
     "softmax": lambda x: x.softmax(1),
     "cross_entropy": lambda x: F.cross_entropy(x, targets(x)),

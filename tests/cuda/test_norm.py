@@ -116,7 +116,9 @@ def test_cross_entropy(shape, walked, monkeypatch):
 
 @pytest.mark.parametrize("weighted, reduction, ignored, smoothing", WAYS)
 def test_the_steps_of_cross_entropy_mean_the_same_on_the_cpu(weighted, reduction, ignored, smoothing):
-    x, target = (torch.randn(6, 5), torch.randint(5, (6,))) if ignored > 0 else (torch.randn(6, 5, 2), torch.randint(5, (6, 2)))
+    x, target = (
+        (torch.randn(6, 5), torch.randint(5, (6,))) if ignored > 0 else (torch.randn(6, 5, 2), torch.randint(5, (6, 2)))
+    )
     weight = torch.rand(5) + 0.1 if weighted else None
     made = {}
     for device in ("cpu", "cuda"):

@@ -267,7 +267,7 @@ FAMILIES = {  # family: its operators, their functions, their attributes of Tens
         logical_and_ logical_not logical_not_ logical_or logical_or_ logical_xor logical_xor_""",
     ),
     "loss": (
-        """cross_entropy linear_cross_entropy nll nll_backward nll_loss""",
+        """cross_entropy entropy entropy_backward linear_cross_entropy nll nll_backward nll_loss""",
         """nn.functional.cross_entropy nn.functional.linear_cross_entropy nn.functional.nll_loss""",
         """""",
     ),
@@ -322,7 +322,8 @@ FAMILIES = {  # family: its operators, their functions, their attributes of Tens
     ),
     "norm": (
         """batch_norm group_norm instance_norm layer_norm local_response_norm native_batch_norm native_group_norm
-        native_layer_norm normalize rms_norm standardize standardize_back torch_batch_norm""",
+        native_layer_norm normalize rms_back rms_norm rms_standardize standardize standardize_back
+        torch_batch_norm""",
         """batch_norm group_norm layer_norm native_batch_norm native_group_norm native_layer_norm
         nn.functional.batch_norm nn.functional.group_norm nn.functional.instance_norm
         nn.functional.layer_norm nn.functional.local_response_norm nn.functional.normalize

@@ -174,7 +174,7 @@ def whole_norm_back(
     of_weight = tl.zeros([1, CHANNELS, INNER], kind)
     of_bias = tl.zeros([1, CHANNELS, INNER], kind)
     program = tl.program_id(0).to(tl.int64)
-    for step in range(0, steps):
+    for step in range(steps):
         row = ((program * steps + step) * ROWS + tl.arange(0, ROWS))[:, None, None]
         place, live = _tile(row, channel, inside, row_count, channels, inner)
         unit = tl.load(x + place, live, other=0).to(kind)
@@ -266,7 +266,7 @@ def column_sums(
     program = tl.program_id(1).to(tl.int64)
     of_weight = tl.zeros([ROWS, COLS], kind)
     of_bias = tl.zeros([ROWS, COLS], kind)
-    for step in range(0, steps):
+    for step in range(steps):
         row = ((program * steps + step) * ROWS + tl.arange(0, ROWS))[:, None]
         live = (row < row_count * inner) & (channel < channels)
         place = (row // inner * channels + channel) * inner + row % inner
@@ -391,7 +391,9 @@ def backward(grad, input, weight, mean, rstd, dim, affine):
         if layout.each:
             steps = triton.cdiv(tiles, PROGRAMS if is_real() else 4)
             tiles = triton.cdiv(tiles, steps)
-        sums = empty((2, tiles if layout.each else layout.rows, layout.inner if layout.each else layout.channels), compute)
+        sums = empty(
+            (2, tiles if layout.each else layout.rows, layout.inner if layout.each else layout.channels), compute
+        )
     launch(
         whole_norm_back if whole else walk_norm_back, (tiles,), out, sums, grad, input, *moments,
         rstd if weight is None else packed(weight), layout.rows, layout.channels, layout.inner, layout.period, steps,
