@@ -21,6 +21,8 @@ def trained():
     side.wait_stream(current_stream())
     with stream(side):
         y = weight * x
+    for tensor, user in ((weight, side), (x, side), (y, current_stream())):  # whatever fails before the streams join
+        tensor.record_stream(user)
     current_stream().wait_stream(side)
     (y + weight).sum().backward()
     return weight.grad.cpu().sum().item()
