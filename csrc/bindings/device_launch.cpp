@@ -184,8 +184,9 @@ PyObject* set_card(PyObject*, PyObject* value) {
 PyObject* fail_nth(PyObject*, PyObject* args) {
     const char* kind;
     unsigned long long n;
-    if (!PyArg_ParseTuple(args, "sK:sim_fail", &kind, &n)) return nullptr;
-    sim::fail_nth(kind, n);
+    int also = 0;
+    if (!PyArg_ParseTuple(args, "sK|p:sim_fail", &kind, &n, &also)) return nullptr;
+    sim::fail_nth(kind, n, also != 0);
     Py_RETURN_NONE;
 }
 
@@ -295,9 +296,10 @@ PyMethodDef functions[] = {
      "sim_seed(seed)\n\nThe order of what streams do at once; 0 is the order of enqueuing."},
     {"sim_card", set_card, METH_O, "sim_card(nbytes)\n\nThe size of every card from now on."},
     {"sim_fail", fail_nth, METH_VARARGS,
-     "sim_fail(kind, n)\n\nThe n-th call from now on fails: 'malloc', 'free', 'copy', 'launch', 'event', "
+     "sim_fail(kind, n, also=False)\n\nThe n-th call from now on fails: 'malloc', 'free', 'copy', 'launch', "
+     "'event', "
      "'stream', 'module', 'host', 'graph', or 'kernel' (when it runs); a 'wait' for an event is forgotten. "
-     "n = 0: none."},
+     "n = 0: none. also: beside those that were asked for before."},
     {"sim_faults", faults, METH_NOARGS,
      "sim_faults() -> {kind: n}\n\nWhat sim_fail() asked for and has not happened yet."},
     {"sim_report", report, METH_NOARGS,

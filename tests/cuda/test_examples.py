@@ -21,9 +21,7 @@ SMALL = {
 }
 
 
-WAITS = {
-    "char_transformer": "embedding", "custom_dataset": "embedding", "digits": "max_windows", "mnist_cnn": "max_windows",
-}  # fmt: skip
+WAITS = {"char_transformer": "embedding", "custom_dataset": "embedding"}
 SAME_DRAWS = {
     "char_transformer"
 }  # what a generator of the device draws in the others, the CPU's draws in another order

@@ -54,9 +54,9 @@ void set_card_size(std::size_t bytes);
 std::size_t card_size();
 // The n-th call from now on (1: the next) of one kind fails: "malloc", "free", "copy", "launch", "event",
 // "stream", "module", "host", "graph"; "kernel" fails when it runs, after its launch succeeded; a "wait" for
-// an event is forgotten, without a word. 0: none.
-void fail_nth(const std::string& kind, std::uint64_t n);
-// What has not failed yet: the kinds, and how many calls are left until then.
+// an event is forgotten, without a word. 0: none. `also`: beside those that were asked for before.
+void fail_nth(const std::string& kind, std::uint64_t n, bool also = false);
+// What has not failed yet: the kinds, and how many calls are left until the next of each.
 std::vector<std::pair<std::string, std::uint64_t>> faults();
 
 struct Finding {

@@ -216,8 +216,12 @@ World& world() {
 bool faulty(World& all, const char* kind) {
     if (all.faults.empty()) return false;
     const auto found = all.faults.find(kind);
-    if (found == all.faults.end() || --found->second) return false;
-    all.faults.erase(found);
+    if (found == all.faults.end()) return false;
+    bool met = false;
+    for (std::uint64_t& left : found->second) met = --left == 0 || met;
+    if (!met) return false;
+    std::erase(found->second, 0);
+    if (found->second.empty()) all.faults.erase(found);
     return true;
 }
 
@@ -293,17 +297,20 @@ std::size_t card_size() {
     return all.card;
 }
 
-void fail_nth(const std::string& kind, std::uint64_t n) {
+void fail_nth(const std::string& kind, std::uint64_t n, bool also) {
     World& all = world();
     const Lock lock(all.lock);
-    if (n) all.faults[kind] = n;
-    else all.faults.erase(kind);
+    if (!also) all.faults.erase(kind);
+    if (n) all.faults[kind].push_back(n);
 }
 
 std::vector<std::pair<std::string, std::uint64_t>> faults() {
     World& all = world();
     const Lock lock(all.lock);
-    return {all.faults.begin(), all.faults.end()};
+    std::vector<std::pair<std::string, std::uint64_t>> next;
+    for (const auto& [kind, left] : all.faults)
+        next.emplace_back(kind, *std::min_element(left.begin(), left.end()));
+    return next;
 }
 
 std::vector<Finding> take_findings() {

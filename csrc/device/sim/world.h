@@ -139,7 +139,7 @@ struct World {
     int captures = 0;  // under way
     std::set<Graph*> graphs, executables;
     std::map<void*, std::size_t> pinned;
-    std::map<std::string, std::uint64_t> faults;
+    std::map<std::string, std::vector<std::uint64_t>> faults;  // calls left until each
     std::vector<Finding> findings;
     Hooks hooks;
 };
