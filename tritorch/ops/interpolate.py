@@ -5,25 +5,46 @@ weights, computed once in float64. Dims are resized one after the other; the der
 """
 
 import math
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
+from . import _resize_kernels
 from ._cubic import cubic_weights
 from ._op import Op, ops
 
 
-def taps(n, out, mode, align_corners, scale, antialias):
-    """(indices, weights), both (out, taps), of a dim of length ``n`` resized to ``out``."""
+class Rule(NamedTuple):
+    """How a dim of length ``size`` is resized to ``count``."""
+
+    size: int
+    count: int
+    mode: str  # nearest, nearest-exact, linear or cubic
+    align_corners: bool
+    scale: object  # what positions are computed by, in place of the lengths, or None
+    antialias: bool
+
+    def factor(self):
+        """How far apart positions lie, in pixels."""
+        if self.align_corners:
+            return (self.size - 1) / (self.count - 1) if self.count > 1 else 0.0
+        return 1 / self.scale if self.scale else self.size / self.count
+
+
+@lru_cache(maxsize=64)
+def taps(rule):
+    """(indices, weights), both (count, taps): what each position of a resized dim reads. Not to be written."""
+    n, out, mode, align_corners, scale, antialias = rule
     if mode in ("nearest", "nearest-exact"):
         factor = np.float32(1 / scale) if scale else np.float32(n / out)
         shift = np.float32(0.5) if mode == "nearest-exact" else np.float32(0)
         index = np.floor((np.arange(out, dtype=np.float32) + shift) * factor).astype(np.int64)
         return np.minimum(index, n - 1)[:, None], np.ones((out, 1))
+    factor = rule.factor()
     if align_corners:
-        factor = (n - 1) / (out - 1) if out > 1 else 0.0
         centre = np.arange(out) * factor
     else:
-        factor = 1 / scale if scale else n / out
         centre = (np.arange(out) + 0.5) * factor - 0.5
     if antialias:
         return _antialiased(n, out, mode, factor, align_corners)
@@ -62,9 +83,10 @@ def _antialiased(n, out, mode, factor, align_corners):
 
 
 class resize_dim(Op, function=False, method=False, has_out=False):
-    """One dim resized by taps: position i is the weighted sum of the elements at ``index[i]``."""
+    """One dim resized by a :class:`Rule`: position i is the weighted sum of the elements that its taps name."""
 
-    def cpu(input, dim: int, index: object, weights: object):
+    def cpu(input, dim: int, rule: object):
+        index, weights = taps(rule)
         if index.shape[1] == 1:
             return np.take(input, index[:, 0], axis=dim)
         shape = [1] * input.ndim
@@ -75,23 +97,28 @@ class resize_dim(Op, function=False, method=False, has_out=False):
             total = term if total is None else np.add(total, term, out=total)
         return total
 
-    def d_input(grad, input_shape, dim, index, weights):
-        return ops.resize_dim_backward(grad, dim, input_shape[dim], index, weights)
+    cuda = _resize_kernels.resize
+
+    def d_input(grad, dim, rule):
+        return ops.resize_dim_backward(grad, dim, rule)
 
 
 class resize_dim_backward(Op, function=False, method=False, has_out=False):
     """The transpose of :class:`resize_dim`."""
 
-    def cpu(grad, dim: int, n: int, index: object, weights: object):
-        matrix = np.zeros((n, index.shape[0]), grad.dtype)
+    def cpu(grad, dim: int, rule: object):
+        index, weights = taps(rule)
+        matrix = np.zeros((rule.size, index.shape[0]), grad.dtype)
         rows = np.arange(index.shape[0])
         for k in range(index.shape[1]):
             np.add.at(matrix, (index[:, k], rows), weights[:, k].astype(grad.dtype))
         return np.ascontiguousarray(np.moveaxis(np.matmul(matrix, np.moveaxis(grad, dim, -2)), -2, dim)) \
             if dim != grad.ndim - 1 else np.matmul(grad, matrix.T)  # fmt: skip
 
-    def d_grad(grad_out, dim, index, weights):
-        return ops.resize_dim(grad_out, dim, index, weights)
+    cuda = _resize_kernels.backward
+
+    def d_grad(grad_out, dim, rule):
+        return ops.resize_dim(grad_out, dim, rule)
 
 
 KINDS = {"nearest": "nearest", "nearest-exact": "nearest-exact", "linear": "linear", "bilinear": "linear",
@@ -171,8 +198,8 @@ class interpolate(Op, home="nn.functional", method=False, has_out=False):
         for d in range(rank):
             n, out = input.shape[2 + d], sizes[d]
             if n != out or scales[d] or mode == "nearest-exact":
-                index, weights = taps(n, out, KINDS[mode], bool(align_corners), scales[d], antialias)
-                input = ops.resize_dim(input, 2 + d, index, weights)
+                rule = Rule(n, out, KINDS[mode], bool(align_corners), scales[d], bool(antialias))
+                input = ops.resize_dim(input, 2 + d, rule)
         return input
 
     def samples(make):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from . import _pad_kernels
 from ._op import Op, ops
 from ._schema import Number
 
@@ -40,6 +41,9 @@ class constant_pad(Op, function=False, method=False, has_out=False):
         out[tuple(slice(a, a + n) for n, (a, _) in zip(inner.shape, grown, strict=True))] = inner
         return out
 
+    def cuda(input, pad, value):
+        return _pad_kernels.constant(input, widths(input.ndim, pad), value)
+
     def d_input(grad, pad):
         return ops.constant_pad(grad, tuple(-p for p in pad), 0)
 
@@ -67,6 +71,9 @@ class mirror_pad(Op, function=False, method=False, has_out=False):
                 input = np.take(input, border_index(input.shape[dim], pair, mode), axis=dim)
         return input
 
+    def cuda(input, pad, mode):
+        return _pad_kernels.mirror(input, widths(input.ndim, pad), mode)
+
     def d_input(grad, input_shape, pad, mode):
         return ops.mirror_pad_backward(grad, tuple(input_shape), pad, mode)
 
@@ -82,6 +89,9 @@ class mirror_pad_backward(Op, function=False, method=False, has_out=False):
                 np.add.at(out, border_index(n, pair, mode), moved)
                 grad = np.moveaxis(out, 0, dim)
         return grad
+
+    def cuda(grad, shape, pad, mode):
+        return _pad_kernels.mirror_gradient(grad, shape, widths(len(shape), pad), mode)
 
     def d_grad(grad_out, pad, mode):
         return ops.mirror_pad(grad_out, pad, mode)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from . import _conv
+from . import _conv, _pad_kernels
 from ._cubic import cubic_weights
 from ._op import Op, ops
 
@@ -131,6 +131,8 @@ class windows_to_columns(Op, function=False, method=False, has_out=False):
     def cpu(input, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple):
         return _columns_of(input, kernel, stride, padding, dilation)
 
+    cuda = _pad_kernels.columns_of
+
     def d_input(grad, input_shape, kernel, stride, padding, dilation):
         return ops.columns_to_windows(grad, tuple(input_shape[2:]), kernel, stride, padding, dilation)
 
@@ -140,6 +142,8 @@ class columns_to_windows(Op, function=False, method=False, has_out=False):
 
     def cpu(input, size: tuple, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple):
         return _windows_of(input, size, kernel, stride, padding, dilation)
+
+    cuda = _pad_kernels.images_of
 
     def d_input(grad, kernel, stride, padding, dilation):
         return ops.windows_to_columns(grad, kernel, stride, padding, dilation)
@@ -232,16 +236,16 @@ class affine_grid(Op, home="nn.functional", method=False, has_out=False):
                 f"Expected a batch of {len(lengths)}D affine matrices of shape Nx{len(lengths)}x{len(lengths) + 1} for size "
                 f"{list(size)}. Got {list(theta.shape)}."
             )
-        axes = []
+        axes, like = [], {"dtype": theta.dtype, "device": theta.device}
         for n in reversed(lengths):
-            steps = ops.linspace(-1, 1, n, dtype=theta.dtype) if n > 1 else ops.zeros(1, dtype=theta.dtype)
+            steps = ops.linspace(-1, 1, n, **like) if n > 1 else ops.zeros(1, **like)
             axes.append(steps if align_corners else steps * ((n - 1) / n))
         rank = len(lengths)
         shaped = [
             a.reshape([-1 if rank - 1 - i == d else 1 for d in range(rank)]).expand(*lengths)
             for i, a in enumerate(axes)
         ]
-        base = ops.stack([*shaped, ops.ones(*lengths, dtype=theta.dtype)], -1).reshape(1, -1, rank + 1)
+        base = ops.stack([*shaped, ops.ones(*lengths, **like)], -1).reshape(1, -1, rank + 1)
         return (base @ theta.transpose(1, 2)).reshape(theta.shape[0], *lengths, rank)
 
     def samples(make):
