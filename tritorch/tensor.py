@@ -236,12 +236,8 @@ class Tensor(_C.TensorBase):
 
     # -- out to Python and NumPy ----------------------------------------------------------------------
 
-    def item(self) -> Any:
-        """The one element as a Python number.
-
-        Raises:
-            RuntimeError: if there is not exactly one element.
-        """
+    def _item(self):
+        """What TensorBase.item() does not do itself: elements on a device, of a dtype NumPy lacks, or not one."""
         array = to_host(self._array)
         if array.size != 1:
             raise not_a_scalar(array.size)

@@ -143,6 +143,19 @@ PyObject* is_view(PyObject* self, PyObject*) {
 
 PyObject* is_inference(PyObject* self, PyObject*) { return PyBool_FromLong(as_tensor(self)->inference); }
 
+// A number of NumPy's own in host memory, at once; all else in Python (tritorch/tensor.py).
+PyObject* item(PyObject* self, PyObject*) {
+    PyObject* array = as_tensor(self)->array;
+    if (array && is_host_array(array)) {
+        PyArrayObject* a = as_array(array);
+        const int type = PyArray_TYPE(a);
+        const bool plain = type <= NPY_CDOUBLE && type != NPY_LONGDOUBLE;
+        if (plain && PyArray_ISBEHAVED_RO(a) && PyArray_SIZE(a) == 1)
+            return PyArray_GETITEM(a, static_cast<char*>(PyArray_DATA(a)));
+    }
+    return PyObject_CallMethod(self, "_item", nullptr);
+}
+
 PyObject* construct(PyTypeObject* type, PyObject* args, PyObject* keywords) {
     PyObject* array;
     static const char* names[] = {"array", nullptr};
@@ -182,6 +195,10 @@ PyGetSetDef attributes[] = {
     {nullptr}};
 
 PyMethodDef methods[] = {
+    {"item", item, METH_NOARGS,
+     "item($self, /)\n--\n\nThe one element as a Python number.\n\nRaises:\n    RuntimeError: if there is "
+     "not "
+     "exactly one element."},
     {"_is_view", is_view, METH_NOARGS, "Whether this tensor is a differentiable view."},
     {"is_inference", is_inference, METH_NOARGS, "Whether this tensor was made in inference mode."},
     {nullptr}};

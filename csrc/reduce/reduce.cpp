@@ -1,5 +1,10 @@
 #include "reduce.h"
 
+// Vectors are passed to functions that are inlined always: of their passing no caller knows.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wpsabi"
+#endif
+
 #include "../conv/parallel.h"
 #include "axes.h"
 #include "reducers.h"
@@ -32,8 +37,44 @@ TRITORCH_INLINE typename R::Lane column(const char* x, std::int64_t stride, type
                           column<R, count / 2>(x + count / 2 * stride, stride, centre));
 }
 
-// Neighbours in 32 lanes, as many as that divides: combined into `total`. How many they were.
+// Neighbours in lanes, as many as that divides: combined into `total`. How many they were. Lanes that are
+// elements as they are lie in vectors that never leave their registers: of an array of lanes, compilers load
+// and store each one at each step.
 template <class R>
+    requires as_they_are<R, typename R::In>
+TRITORCH_INLINE std::int64_t in_lanes(const typename R::In* x, std::int64_t n, typename R::Lane,
+                                      typename R::Acc& total) {
+    using Lane = typename R::Lane;
+    constexpr int each = 32 / sizeof(Lane), vectors = 4, width = vectors * each;
+    typedef Lane Vector __attribute__((vector_size(32)));
+    typedef Lane Unaligned __attribute__((vector_size(32), aligned(alignof(Lane)), may_alias));
+    if (n < width) {
+        Lane lane = x[0];
+        for (std::int64_t i = 1; i < n; ++i) lane = R::combine(lane, x[i]);
+        total = R::join(total, static_cast<typename R::Acc>(lane));
+        return n;
+    }
+    const auto* at = reinterpret_cast<const Unaligned*>(x);
+    Vector a = at[0], b = at[1], c = at[2], d = at[3];
+    std::int64_t i = width;
+    for (at += vectors; i + width <= n; i += width, at += vectors) {
+        a = R::combine(a, Vector(at[0]));
+        b = R::combine(b, Vector(at[1]));
+        c = R::combine(c, Vector(at[2]));
+        d = R::combine(d, Vector(at[3]));
+    }
+    const Vector all = R::combine(R::combine(a, b), R::combine(c, d));
+    Lane lane[each];
+    for (int l = 0; l < each; ++l) lane[l] = all[l];
+    for (int half = each / 2; half; half /= 2)
+        for (int l = 0; l < half; ++l) lane[l] = R::combine(lane[l], lane[l + half]);
+    total = R::join(total, static_cast<typename R::Acc>(lane[0]));
+    return i;
+}
+
+// The same of others, in 32 lanes.
+template <class R>
+    requires(!as_they_are<R, typename R::In>)
 TRITORCH_INLINE std::int64_t in_lanes(const typename R::In* x, std::int64_t n, typename R::Lane centre,
                                       typename R::Acc& total) {
     constexpr int width = 32;

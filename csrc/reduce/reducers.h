@@ -38,6 +38,10 @@ using Value = decltype(value_of(T()));
 template <class T>
 inline constexpr bool is_real = std::is_floating_point_v<Value<T>>;
 
+// Where lanes are the elements as they are, combine() takes vectors of lanes too.
+template <class R, class T>
+inline constexpr bool as_they_are = requires { requires R::plain && std::is_same_v<typename R::Lane, T>; };
+
 // Sums: in float32 lanes that are added in float64, in int32 lanes (of 8 and 16 bits) that are added in
 // int64.
 template <class T>
@@ -50,12 +54,16 @@ struct Addition {
     using Out = std::conditional_t<is_real<T>, Value<T>, std::int64_t>;
     static constexpr Lane lane = 0;
     static constexpr Acc neutral = 0;
-    TRITORCH_INLINE static Lane combine(Lane a, Lane b) { return a + b; }
+    template <class V>
+    TRITORCH_INLINE static V combine(V a, V b) {
+        return a + b;
+    }
     TRITORCH_INLINE static Acc join(Acc a, Acc b) { return a + b; }
 };
 
 template <class T>
 struct Sum : Addition<T> {
+    static constexpr bool plain = true;
     using typename Addition<T>::Lane;
     TRITORCH_INLINE static Lane map(T x, Lane) { return static_cast<Lane>(value_of(x)); }
 };
@@ -123,18 +131,22 @@ inline constexpr T most = is_real<T> ? std::numeric_limits<T>::infinity() : std:
 
 template <class T>
 struct Max : Plain<T> {
+    static constexpr bool plain = true;
     static constexpr T lane = least<T>, neutral = least<T>;
-    TRITORCH_INLINE static T combine(T a, T b) {
-        const T larger = b > a ? b : a;  // a of equals, and where it is NaN
+    template <class V>
+    TRITORCH_INLINE static V combine(V a, V b) {
+        const V larger = b > a ? b : a;  // a of equals, and where it is NaN
         return b != b ? b : larger;
     }
     TRITORCH_INLINE static T join(T a, T b) { return combine(a, b); }
 };
 template <class T>
 struct Min : Plain<T> {
+    static constexpr bool plain = true;
     static constexpr T lane = most<T>, neutral = most<T>;
-    TRITORCH_INLINE static T combine(T a, T b) {
-        const T smaller = b < a ? b : a;
+    template <class V>
+    TRITORCH_INLINE static V combine(V a, V b) {
+        const V smaller = b < a ? b : a;
         return b != b ? b : smaller;
     }
     TRITORCH_INLINE static T join(T a, T b) { return combine(a, b); }

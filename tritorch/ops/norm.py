@@ -38,6 +38,18 @@ def _by_rows(input, weight, bias, dim):
     )
 
 
+def _by_channels(input, weight, bias, dim):
+    """Whether the loops of C do it: floats in C order, all dims but the second, an affine of one element a channel."""
+    column = (1, *input.shape[1:2], *(1,) * (input.ndim - 2))
+    return (
+        input.dtype in (np.float32, np.float64)
+        and input.size > 0
+        and dim == (0, *range(2, input.ndim))
+        and input.flags.c_contiguous
+        and all(x is None or (x.shape == column and x.dtype == input.dtype) for x in (weight, bias))
+    )
+
+
 class standardize(Op, function=False, method=False, returns=("out", "mean", "rstd"), materialize=False):
     """``(input - mean) / sqrt(variance + eps) * weight + bias`` over dims, with the moments.
 
@@ -47,6 +59,8 @@ class standardize(Op, function=False, method=False, returns=("out", "mean", "rst
     def cpu(input, weight, bias, dim: Dims, eps: Number):
         if _by_rows(input, weight, bias, dim):
             return _C.standardize(input, weight, bias, len(dim), eps, get_num_threads())
+        if _by_channels(input, weight, bias, dim):
+            return _C.standardize_channels(input, weight, bias, eps, get_num_threads())
         return _standardized(input, weight, bias, dim, eps)
 
     def cuda(input, weight, bias, dim, eps):
@@ -69,9 +83,13 @@ class standardize(Op, function=False, method=False, returns=("out", "mean", "rst
 
 
 def _is_one_pass(input, dim, *affine):
-    """Whether a loop makes all gradients at once: on the CPU for rows, on a device for all that have a layout."""
+    """Whether a loop makes all gradients at once: on the CPU for rows and for channels, on a device for all that have a layout."""
     layout = Layout.of(tuple(input.shape), dim, affine)
-    return layout is not None and (input.is_cuda or (layout.each and not layout.batch))
+    if layout is None or input.is_cuda:
+        return layout is not None
+    column = (1, *input.shape[1:2], *(1,) * (input.ndim - 2))
+    channels = dim == (0, *range(2, input.ndim)) and set(affine) <= {(), column}
+    return (layout.each and not layout.batch) or channels and input.numel() > 0
 
 
 class standardize_back(Op, function=False, method=False, has_out=False, returns=("of_input", "of_weight", "of_bias")):
@@ -79,7 +97,9 @@ class standardize_back(Op, function=False, method=False, has_out=False, returns=
     are flat. Without ``affine`` only the first; the others are empty. It records nothing."""
 
     def cpu(grad, input, weight, mean, rstd, dim: Dims, weight_shape: tuple, bias_shape: tuple, affine: bool):
-        found = _C.standardize_back(grad, input, weight, mean, rstd, (True, affine, affine), get_num_threads())
+        rows = dim == tuple(range(input.ndim - len(dim), input.ndim))
+        back = _C.standardize_back if rows else _C.standardize_channels_back
+        found = back(grad, input, weight, mean, rstd, (True, affine, affine), get_num_threads())
         return [np.empty(0, input.dtype) if x is None else x for x in found]
 
     def cuda(grad, input, weight, mean, rstd, dim, weight_shape, bias_shape, affine):
