@@ -304,7 +304,9 @@ def _inplace(cls):
     else:
         lines.append(f"    check_inplace({first})")
     if own:
-        lines += [f"    refuse_overlap(a_{first})", _run(cls)[0].replace("LOOP", "LOOP_"), f"    bump({first})"]
+        if not cls.overlaps:
+            lines.append(f"    refuse_overlap(a_{first})")
+        lines += [_run(cls)[0].replace("LOOP", "LOOP_"), f"    bump({first})"]
     else:
         into = f", into=a_{first})" if getattr(cls.loop(), "takes_into", False) else ")"
         lines += [_run(cls)[0][:-1] + into, f"    assign({first}, r, {name!r})"]

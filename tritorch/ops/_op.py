@@ -173,6 +173,7 @@ class Op(metaclass=OpMeta):
         opmath: False hands half-precision arrays as they are, instead of as float32.
         strict_out: True asks of ``out`` the result's dtype, and that it share no memory with the operands.
         arithmetic: False calls ``cpu`` outside the NumPy context: it computes nothing that could raise a warning.
+        overlaps: True lets the in-place form write where elements share their place: all get the same value.
         attribute: True puts a property on tensors in place of the method (``x.mT``), "writable" one that copies what
             it is given into that window (``x.real = y``).
         domain: the range that sample inputs are drawn from.
@@ -189,6 +190,7 @@ class Op(metaclass=OpMeta):
     opmath = True
     arithmetic = True
     strict_out = False
+    overlaps = False
     creates = False  # a new tensor, on the device that is asked for
     windows = False  # cpu gives windows on its argument, on whatever device that is
     attribute: object = False

@@ -90,7 +90,7 @@ class copy(Op, function=False, method=False, inplace=True, opmath=False):
         yield make(3, 4), make(3, 1, dtype=float64)
 
 
-class fill(Op, inplace=True, method=False, opmath=False, numbers="value"):
+class fill(Op, inplace=True, method=False, opmath=False, overlaps=True, numbers="value"):
     """A tensor like ``input`` with ``value``, a number or a 0-dim tensor, everywhere.
 
     Raises:
@@ -135,7 +135,7 @@ class fill(Op, inplace=True, method=False, opmath=False, numbers="value"):
         yield make(3, 4), make()
 
 
-class zero(Op, method=False, function=False, inplace=True, opmath=False):
+class zero(Op, method=False, function=False, inplace=True, opmath=False, overlaps=True):
     """A tensor like ``input`` of zeros."""
 
     def cpu(input):

@@ -80,11 +80,12 @@ class amin(Reduction, code="min", opmath=False):
 
 
 class share_among_equals(Op, function=False, method=False, has_out=False):
-    """The gradient of an extreme, divided among the elements that equal it; reduced dims are kept."""
+    """The gradient of an extreme, divided among the elements that equal it; reduced dims are kept. NaN equals
+    NaN if ``nan_too``, as torch has it of the extreme of all; else it equals none, and each gradient is NaN."""
 
-    def eager(input, out, grad, dim: Dims):
+    def eager(input, out, grad, dim: Dims, nan_too: bool = False):
         mask = input == out
-        if input.is_floating_point():
+        if nan_too and input.is_floating_point():
             mask = mask | (input.isnan() & out.isnan())
         return grad / mask.sum(dim, True) * mask
 
@@ -109,7 +110,7 @@ class max_of(Reduction, name="max", code="max", function=False, method=False, op
     identity = "lowest"
 
     def d_input(grad, input, out, dim):
-        return ops.share_among_equals(input, out, grad, dim)
+        return ops.share_among_equals(input, out, grad, dim, True)
 
 
 class min_of(Reduction, name="min", code="min", function=False, method=False, opmath=False):
@@ -125,7 +126,7 @@ class min_of(Reduction, name="min", code="min", function=False, method=False, op
     identity = "highest"
 
     def d_input(grad, input, out, dim):
-        return ops.share_among_equals(input, out, grad, dim)
+        return ops.share_among_equals(input, out, grad, dim, True)
 
 
 def _with_indices(name, input, dim, keepdim):

@@ -5,7 +5,9 @@ import numpy as np
 from .. import _C
 from ..runtime.array import empty
 from ..runtime.blocks import get_num_threads
+from ..shape import wrap_dim
 from ._norm_kernels import Layout, backward, forward
+from ._norm_kernels import standardized
 from ._op import Op, ops
 from ._schema import Dims, Number
 
@@ -83,13 +85,9 @@ class standardize(Op, function=False, method=False, returns=("out", "mean", "rst
 
 
 def _is_one_pass(input, dim, *affine):
-    """Whether a loop makes all gradients at once: on the CPU for rows and for channels, on a device for all that have a layout."""
+    """Whether a loop makes all gradients at once: on the CPU for rows and channels, on a device for every layout."""
     layout = Layout.of(tuple(input.shape), dim, affine)
-    if layout is None or input.is_cuda:
-        return layout is not None
-    column = (1, *input.shape[1:2], *(1,) * (input.ndim - 2))
-    channels = dim == (0, *range(2, input.ndim)) and set(affine) <= {(), column}
-    return (layout.each and not layout.batch) or channels and input.numel() > 0
+    return layout is not None and (input.is_cuda or layout.each)
 
 
 class standardize_back(Op, function=False, method=False, has_out=False, returns=("of_input", "of_weight", "of_bias")):
@@ -279,7 +277,9 @@ def _blend(running, fresh, momentum):
 def _batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps):
     """(out, mean, rstd) of :class:`batch_norm`; the moments are empty outside training."""
     if input.ndim < 2:
-        raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {input.ndim}")
+        if not input.numel():
+            return input.clone(), input.new_empty(0), input.new_empty(0)
+        wrap_dim(1, input.ndim)  # raises
     channels = input.shape[1]
     for what, x in (
         ("running_mean", running_mean),

@@ -265,7 +265,7 @@ class median_of(Op, name="median", function=False, method=False, opmath=False):
         return _median_of_all("median", packed(input))
 
     def d_input(grad, input, out):
-        return ops.share_among_equals(input, out, grad, None)
+        return ops.share_among_equals(input, out, grad, None, True)
 
 
 class nanmedian_of(Op, name="nanmedian", function=False, method=False, opmath=False):
@@ -281,7 +281,7 @@ class nanmedian_of(Op, name="nanmedian", function=False, method=False, opmath=Fa
         return _median_of_all("nanmedian", packed(input))
 
     def d_input(grad, input, out):
-        return ops.share_among_equals(input, out, grad, None)
+        return ops.share_among_equals(input, out, grad, None, True)
 
 
 class median_along(Op, name="median", function=False, method=False, returns=("values", "indices"), opmath=False):
