@@ -7,7 +7,6 @@ from ..runtime.array import empty
 from ..runtime.blocks import get_num_threads
 from ..shape import wrap_dim
 from ._norm_kernels import Layout, backward, forward
-from ._norm_kernels import standardized
 from ._op import Op, ops
 from ._schema import Dims, Number
 
