@@ -5,15 +5,20 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from . import cases
 
+HOME = Path(__file__).parent.parent  # the checkout whose cases these are
 TARGET = 0.02  # seconds that one sample lasts
 
 
-def serve(lane, threads):
-    """Answers requests on standard input: ``[table, case]`` -> seconds a call, one JSON line each."""
+def serve(lane, threads, tree=None):
+    """Answers requests on standard input: ``[table, case]`` -> seconds a call, one JSON line each. The library comes
+    from the checkout ``tree``, where that is given; the cases are always this checkout's."""
     lib = None
+    if tree:
+        sys.path.insert(0, tree)
     if lane != "numpy":
         lib = importlib.import_module(lane)
         lib.set_num_threads(threads)
@@ -43,11 +48,11 @@ def serve(lane, threads):
 class Lane:
     """A worker process of one library."""
 
-    def __init__(self, name, threads=1, python=sys.executable):
+    def __init__(self, name, threads=1, python=sys.executable, tree=None):
         self.name = name
         self.process = subprocess.Popen(
-            [python, "-c", f"from perf.lanes import serve; serve({name!r}, {threads})"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            [python, "-c", f"from perf.lanes import serve; serve({name!r}, {threads}, {tree!r})"],
+            cwd=HOME, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
 
     def sample(self, table, case):
@@ -64,6 +69,7 @@ class Lane:
         """Ends the worker."""
         self.process.stdin.close()
         self.process.wait(timeout=60)
+        self.process.stdout.close()
 
 
 def measure(lanes, table, names, rounds=15):

@@ -15,7 +15,7 @@ _VERDICT = ("word", "ratio", "low", "high", "p", "q", "noise", "rounds", "reason
 
 
 def _bare(row, *without):
-    return {k: row[k] for k in row.keys() if k not in ("id", *without)}  # noqa: SIM118 - of sqlite3.Row
+    return {k: row[k] for k in row.keys() if k not in ("id", *without)}
 
 
 def export_json(store, path):

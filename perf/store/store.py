@@ -1,4 +1,4 @@
-"""Opening the file, and the writes that keep it whole; what pages read is in ``perf/pages/queries.py``."""
+"""Opening the file, and the writes that keep it whole."""
 
 import sqlite3
 import time
@@ -180,9 +180,7 @@ class Store:
         if state not in ("open", "acknowledged", "fixed", "accepted"):
             raise StoreError(f"an alert is open, acknowledged, fixed or accepted, not {state!r}")
         with self.db:
-            done = self.db.execute(
-                "UPDATE alert SET state = ?, revision = ? WHERE id = ?", (state, revision, alert_id)
-            )
+            done = self.db.execute("UPDATE alert SET state = ?, revision = ? WHERE id = ?", (state, revision, alert_id))
             if not done.rowcount:
                 raise StoreError(f"there is no alert {alert_id}")
             if text:
