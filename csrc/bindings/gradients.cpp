@@ -150,7 +150,7 @@ Metadata::Metadata(PyObject* object) {
         PyArrayObject* array = as_array(object);
         descr_ = Ref::share(reinterpret_cast<PyObject*>(PyArray_DESCR(array)));
         std::copy_n(PyArray_DIMS(array), PyArray_NDIM(array), allocate(PyArray_NDIM(array)));
-        if (is_device_array(object)) device_ = checked(device_of(object));
+        if (!is_host_array(object)) device_ = checked(device_of(object));
         return;
     }
     descr_ = checked(PyObject_GetAttrString(object, "dtype"));

@@ -15,9 +15,9 @@ from ..ops._op import FLOAT32, is_half
 from ..runtime import blocks
 from .graph import Const, Value
 from .plan import COMBINES, FULL, LATE, SHARED
-from .trace import Unfusable
+from .trace import Unfusable, like
 
-__all__ = ["Blockwise"]
+__all__ = ["Blockwise", "viewed"]
 
 BLOCK = 1 << 17  # bytes of one value's block: the values of a step fit the second-level cache together
 
@@ -205,17 +205,10 @@ def _ufunc_of(v):
     plain = tuple(a.default for a in v.op.args if not a.is_tensor)
     if v.args[len(operands) :] != plain or v.op.keep:
         return None
-    compute, store, _ = v.op.plan([_like(x) for x in operands])
+    compute, store, _ = v.op.plan([like(x) for x in operands])
     if compute.kind not in v.op.kinds or store != compute or v.dtype != compute:
         return None
     return v.op.ufunc if all(not isinstance(x, Value) or x.dtype == compute for x in operands) else None
-
-
-def _like(x):
-    """An array that promotes as the operand does."""
-    if isinstance(x, Value):
-        return np.empty((1,) * len(x.shape), x.dtype)
-    return x.array if isinstance(x, Const) else x
 
 
 def _operand(x, slots, kind):
@@ -237,14 +230,14 @@ def _whole(v, slots):
     """(place, function of all arrays): a value that is computed once, by its operator's own loop."""
     if v.op == "view":
         source = slots[v.operands[0]]
-        return slots[v], lambda values: _viewed(values[source], v.operands[0].shape, v.shape)
+        return slots[v], lambda values: viewed(values[source], v.operands[0].shape, v.shape)
     loop, arguments = v.op.loop(), _getter(v, slots)
     if v.which is not None:
         return slots[v], lambda values: loop(*arguments(values))[v.which]
     return slots[v], lambda values: np.asarray(loop(*arguments(values)))
 
 
-def _viewed(x, shape, wanted):
+def viewed(x, shape, wanted):
     """The window on ``x`` that has its dims, but for ones and repeated ones, in the shape ``wanted``."""
     left = [n for n in shape if n != 1]
     ones = []
@@ -268,7 +261,7 @@ def _step(v, ufunc, slots, tail, lead, layout):
         source = slots[x]
         if layout.role[x] == SHARED:
             return (
-                lambda values, count: _viewed(_shared(values[source], x), x.shape, (*(1,) * lead, *tail))[
+                lambda values, count: viewed(_shared(values[source], x), x.shape, (*(1,) * lead, *tail))[
                     (0,) * (lead - 1)
                 ]
             ), ()
@@ -284,7 +277,7 @@ def _shared(array, value):
 
 
 def _viewed_rows(x, inner, tail, count):
-    return _viewed(x.reshape(count, *inner), (count, *inner), (count, *tail)) if count != 1 else _viewed(
+    return viewed(x.reshape(count, *inner), (count, *inner), (count, *tail)) if count != 1 else viewed(
         x.reshape(inner), inner, tail)[None]  # fmt: skip
 
 

@@ -10,11 +10,15 @@ from .. import _C
 from ..autograd import enable_grad, grad, is_grad_enabled
 from ..autograd.function import Function
 from ..runtime import generator
+from ..runtime.array import DeviceArray, empty
+from ..shape import contiguous_strides
 from ..tensor import Tensor
 from .blockwise import Blockwise
+from .device import OnDevice
 from .graph import Value, least_cut, order
 from .plan import Program
 from .trace import SymbolArray, Trace, Unfusable, symbol, value_of
+from .triton_text import Text, formula_text
 
 __all__ = ["Fused"]
 
@@ -75,11 +79,21 @@ class Fused:
         return f"{self.__name__}: {self._last.explain()}"
 
 
+    def source(self):
+        """The Triton of the last call's kernels, and of the operators' formulas that they call, as text."""
+        if self._last is None:
+            return f"# {self.__name__}: not called yet"
+        return self._last.source()
+
+
 class Refused:
     """What runs eagerly, and why."""
 
     def __init__(self, error):
         self.error = error
+
+    def source(self):
+        return f"# {self.explain()}".replace("\n", "\n# ")
 
     def explain(self):
         where = f"\n  {self.error.line[0]}:{self.error.line[1]}: {self.error.line[2]}" if self.error.line else ""
@@ -140,6 +154,10 @@ class Joint:
         self.function, self.shape = function, shape
         self.needs = [recording and x.requires_grad for x in tensors]
         arrays = [x._array for x in tensors]
+        self.on_device = any(x.__class__ is DeviceArray for x in arrays)
+        if self.on_device and any(x.__class__ is not DeviceArray for x in arrays):
+            raise Unfusable("its arguments are on several devices")
+        runner = OnDevice if self.on_device else Blockwise
         self.trace = trace = Trace(arrays, names, self.needs)
         for made, x in zip(trace.symbols, tensors, strict=True):
             made.place = x.device
@@ -153,12 +171,12 @@ class Joint:
         extra = [v for v in self.saved if v not in trace.outputs and v not in forward_known]
         self.extra = extra
         self.forward = Program(forward_known, [*trace.outputs, *extra], "forward")
-        self.run_forward = Blockwise(self.forward, [self._sample(v, arrays) for v in self.forward.known])
+        self.run_forward = runner(self.forward, [self._sample(v, arrays) for v in self.forward.known])
         if self.saved:
             wanted = [r for r in trace.results if r is not None]
             self.backward = Program([*self.saved, *trace.gradients], wanted, "backward")
             samples = [self._sample(v, arrays) for v in self.backward.known]
-            self.run_backward = Blockwise(self.backward, samples)
+            self.run_backward = runner(self.backward, samples)
 
     def _sample(self, v, arrays):
         """An array of the strides that ``v`` will have."""
@@ -238,7 +256,8 @@ class Joint:
         for v in self.windows:
             found[v] = self._window(v, arrays)
         for v in self.random:
-            found[v] = v.op.cpu(*[np.empty(x.shape, x.dtype) if isinstance(x, Value) else x for x in v.args])
+            make, new = (v.op.device_loop(), empty) if self.on_device else (v.op.cpu, np.empty)
+            found[v] = make(*[new(x.shape, x.dtype) if isinstance(x, Value) else x for x in v.args])
         return found
 
     def __call__(self, tensors):
@@ -266,6 +285,28 @@ class Joint:
                 "  backward reads " + ", ".join(f"{v.title} ({v.nbytes:,} bytes, {self._why(v)})" for v in self.saved)
             )
         return "\n".join(lines)
+
+    def source(self):
+        """The text of the kernels, with the formulas that they call."""
+        kernels, formulas = [], {}
+        for program, runner in ((self.forward, self.run_forward), (self.backward, getattr(self, "run_backward", None))):
+            if program is None:
+                continue
+            text = runner.text if isinstance(runner, OnDevice) else self._text(program)
+            kernels.append("@triton.jit\n" + text.source)
+            formulas.update(text.scope)
+        parts = [f"@triton.jit\n{formula_text(name, kernel)}" for name, kernel in formulas.items()]
+        return "\n\n".join([*parts, *kernels])
+
+    def _text(self, program):
+        """What would run on a GPU, for arrays without gaps."""
+        error = None
+        for layout in program.layouts():
+            try:
+                return Text(program, layout, {v: contiguous_strides(v.shape) for v in program.known})
+            except Unfusable as why:
+                error = error or why
+        raise error or Unfusable("nothing is computed")
 
     def _why(self, v):
         if v in self.trace.inputs:

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from .. import _C
-from ..dtypes import from_numpy
 from ..ops import _device
 from ..ops._kinds import Elementwise, Reduction, RowWise
 from ..ops._op import REGISTRY
@@ -25,7 +24,7 @@ from ..runtime.device import cpu
 from ..shape import broadcast
 from .graph import Const, Value
 
-__all__ = ["Trace", "Unfusable", "value_of"]
+__all__ = ["Trace", "Unfusable", "like", "symbol", "value_of"]
 
 OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _state = threading.local()
@@ -411,12 +410,14 @@ class Trace:
         return self.known.setdefault(key, value)
 
 
+def like(x):
+    """An array that promotes as an operand does."""
+    if isinstance(x, Value):
+        return np.empty((1,) * len(x.shape), x.dtype)
+    return x.array if isinstance(x, Const) else x
+
+
 def _key(x):
     if isinstance(x, Const):
         return (x.array.dtype, x.array.tobytes())
     return x if isinstance(x, Value) else (x.__class__, x if x.__hash__ else repr(x), str(x))
-
-
-def dtype_of(value):
-    """tritorch's dtype of a value."""
-    return from_numpy(value.dtype)
