@@ -72,31 +72,35 @@ def leaves(result):
     return [x for value in result for x in leaves(value)] if isinstance(result, tuple) else [result]
 
 
-def run(function, tensors):
+DEVICES = ["cpu", "cuda"] if tritorch.cuda.is_available() else ["cpu"]
+
+
+def run(function, tensors, device="cpu"):
     """Outputs and gradients."""
-    tensors = [x.detach().clone().requires_grad_() for x in tensors]
+    tensors = [x.detach().clone().to(device).requires_grad_() for x in tensors]
     tritorch.manual_seed(7)
     outs = leaves(function(*tensors))
-    total = sum((x * made(*x.shape, seed=5) if x.ndim else x).sum() for x in outs if x.is_floating_point())
+    total = sum((x * made(*x.shape, seed=5).to(device) if x.ndim else x).sum() for x in outs if x.is_floating_point())
     total.backward()
     return outs, [x.grad for x in tensors]
 
 
-def agree(function, tensors):
+def agree(function, tensors, device="cpu"):
     fused = tritorch.fuse(function)
-    for got, wanted in zip(run(fused, tensors), run(function, tensors), strict=True):
+    for got, wanted in zip(run(fused, tensors, device), run(function, tensors, device), strict=True):
         for a, b in zip(got, wanted, strict=True):
             assert (a is None) == (b is None)
             if a is None:
                 continue
             assert a.dtype == b.dtype and a.shape == b.shape
-            np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=2e-5, atol=2e-5)
+            np.testing.assert_allclose(a.detach().cpu().numpy(), b.detach().cpu().numpy(), rtol=2e-5, atol=2e-5)
     return fused
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case[0].__name__)
-def test_a_fused_function_gives_what_the_eager_one_gives(case):
-    fused = agree(case[0], case[1:])
+def test_a_fused_function_gives_what_the_eager_one_gives(case, device):
+    fused = agree(case[0], case[1:], device)
     assert "runs eagerly" not in fused.explain(), fused.explain()
 
 
@@ -198,6 +202,31 @@ def test_explain_shows_the_plan_and_its_bytes():
     count = 4 * ROWS * COLS
     assert f"forward: one pass, {2 * count:,} bytes read, {count:,} written" in text
     assert "# return (x * y + 1).tanh() * x" in text and "backward reads" in text
+
+
+def test_the_source_is_a_kernel_each_way_with_the_lines_of_the_author():
+    fused = tritorch.fuse(chain)
+    assert "not called" in fused.source()
+    fused(X.clone().requires_grad_(), Y)
+    text = fused.source()
+    assert "def fused_forward(" in text and "def fused_backward(" in text and "def tanh(" in text
+    assert "# return (x * y + 1).tanh() * x" in text and "other=0" in text
+    compile(text, "source", "exec")
+
+
+@pytest.mark.skipif("cuda" not in DEVICES, reason="no device")
+def test_strided_gradients_and_new_sizes_on_a_device():
+    fused = tritorch.fuse(bias_gelu)
+    for rows in (7, 64):
+        x, bias = made(rows, 5).cuda().requires_grad_(), made(5).cuda().requires_grad_()
+        fused(x, bias).sum().backward()  # of strides 0
+        fused(x, bias).backward(made(5, rows).cuda().t())
+        a, b = x.detach().clone().requires_grad_(), bias.detach().clone().requires_grad_()
+        bias_gelu(a, b).sum().backward()
+        bias_gelu(a, b).backward(made(5, rows).cuda().t())
+        np.testing.assert_allclose(x.grad.cpu().numpy(), a.grad.cpu().numpy(), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(bias.grad.cpu().numpy(), b.grad.cpu().numpy(), rtol=1e-5, atol=1e-5)
+    assert fused.compiles == 1
 
 
 def test_a_method_can_be_fused():

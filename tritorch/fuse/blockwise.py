@@ -230,25 +230,16 @@ def _whole(v, slots):
     """(place, function of all arrays): a value that is computed once, by its operator's own loop."""
     if v.op == "view":
         source = slots[v.operands[0]]
-        return slots[v], lambda values: viewed(values[source], v.operands[0].shape, v.shape)
+        return slots[v], lambda values: viewed(values[source], v.args[1], v.shape)
     loop, arguments = v.op.loop(), _getter(v, slots)
     if v.which is not None:
         return slots[v], lambda values: loop(*arguments(values))[v.which]
     return slots[v], lambda values: np.asarray(loop(*arguments(values)))
 
 
-def viewed(x, shape, wanted):
-    """The window on ``x`` that has its dims, but for ones and repeated ones, in the shape ``wanted``."""
-    left = [n for n in shape if n != 1]
-    ones = []
-    for n in wanted:
-        if left and n == left[0]:
-            ones.append(left.pop(0))
-        else:
-            ones.append(1)
-    if left:
-        raise Unfusable(f"a window of {list(shape)} as {list(wanted)} is not fused")
-    return np.broadcast_to(x.reshape(ones), wanted)
+def viewed(x, pattern, wanted):
+    """The window on ``x`` of the shape ``wanted`` whose dims are those of ``x`` that ``pattern`` names, or repeated."""
+    return np.broadcast_to(x.reshape([1 if p is None else x.shape[p] for p in pattern]), wanted, subok=True)
 
 
 def _step(v, ufunc, slots, tail, lead, layout):
@@ -257,16 +248,13 @@ def _step(v, ufunc, slots, tail, lead, layout):
         tensors = sum(a.is_tensor for a in v.op.args)
         return ufunc, [_operand(x, slots, v.dtype) for x in v.args[:tensors]]
     if v.op == "view":
-        x = v.operands[0]
+        x, pattern = v.args
         source = slots[x]
         if layout.role[x] == SHARED:
-            return (
-                lambda values, count: viewed(_shared(values[source], x), x.shape, (*(1,) * lead, *tail))[
-                    (0,) * (lead - 1)
-                ]
-            ), ()
-        inner = x.shape[lead:]
-        return (lambda values, count: _viewed_rows(values[source], inner, tail, count)), ()
+            inner = (None, *pattern[lead:])
+            return (lambda values, count: viewed(values[source].reshape(x.shape), inner, (count, *tail))), ()
+        inner = (0, *[None if p is None else p - lead + 1 for p in pattern[lead:]])
+        return (lambda values, count: viewed(values[source], inner, (count, *tail))), ()
     arguments = _arguments_of_block(v, slots, lead)
     loop = v.op.loop()
     return (lambda values, count: loop(*arguments(values))), ()

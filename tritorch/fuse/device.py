@@ -87,7 +87,7 @@ class OnDevice:
         for v, part in zip(text.late, parts, strict=True):
             found[v] = _combined(v, part)
         for v in self.last:
-            found[v] = _whole(v, found)
+            _ensure(v, found)
         return [found[v] for v in self.program.wanted]
 
 
@@ -116,10 +116,17 @@ def _combined(v, part):
     return total.reshape(v.shape)
 
 
+def _ensure(v, found):
+    """Computes a small value, and those that it needs, by the operators' own kernels."""
+    if v not in found:
+        for x in v.operands:
+            _ensure(x, found)
+        found[v] = _whole(v, found)
+
+
 def _whole(v, found):
     if v.op == "view":
-        x = v.operands[0]
-        return viewed(found[x], x.shape, v.shape)
+        return viewed(found[v.args[0]], v.args[1], v.shape)
     arguments = [found[x] if isinstance(x, Value) else x.array if isinstance(x, Const) else x for x in v.args]
     made = v.op.device_loop()(*arguments)
     return made if v.which is None else made[v.which]

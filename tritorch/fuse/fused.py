@@ -167,13 +167,13 @@ class Joint:
         self.windows = [v for v in trace.inputs if v.window is not None]
         self.backward = None
         forward_known = [*trace.inputs, *self.random]
-        self.saved = self._choose_saved() if any(r is not None for r in trace.results) else []
+        wanted = [r for r in trace.results if r is not None]
+        self.saved = self._choose_saved() if wanted else []
         extra = [v for v in self.saved if v not in trace.outputs and v not in forward_known]
         self.extra = extra
         self.forward = Program(forward_known, [*trace.outputs, *extra], "forward")
         self.run_forward = runner(self.forward, [self._sample(v, arrays) for v in self.forward.known])
-        if self.saved:
-            wanted = [r for r in trace.results if r is not None]
+        if wanted:
             self.backward = Program([*self.saved, *trace.gradients], wanted, "backward")
             samples = [self._sample(v, arrays) for v in self.backward.known]
             self.run_backward = runner(self.backward, samples)

@@ -95,16 +95,15 @@ class Layout:
             x = v.operands[0]
             if self.role.get(x) in (LATE, LAST):
                 return
-            if len(x.shape) >= lead and v.shape[:lead] == x.shape[:lead]:
+            pattern, rank = v.args[1], len(v.shape)
+            ones = [d < len(x.shape) and v.shape[d] == x.shape[d] == 1 for d in range(rank)]
+            if rank >= lead and all(pattern[d] == d or ones[d] for d in range(lead)):
                 self._same(x, v)
-            elif self._has_rows(v):
-                if any(n != 1 for n in x.shape[: max(0, lead - len(v.shape) + len(x.shape))]):
-                    raise Unfusable(f"{v.title} repeats inside the rows", v.line)
+            elif all(p is None for p in pattern[:lead]):
                 self._fix(x, SHARED)
-                self._fix(v, FULL)
+                self._fix(v, FULL if self._has_rows(v) else SHARED)
             else:
-                self._fix(x, SHARED)
-                self._fix(v, SHARED)
+                raise Unfusable(f"{v.title} moves the rows", v.line)
             return
         if any(self.role.get(x) in (LATE, LAST) for x in v.operands):
             self.role[v] = LAST

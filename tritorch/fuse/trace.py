@@ -155,7 +155,7 @@ def value_of(array):
             found.window = (value, offset, array.strides)
             trace.inputs.append(found)
         elif _keeps_order(root, array, offset):
-            found = Value("view", (value,), array.shape, array.dtype, _line())
+            found = Value("view", (value, _pattern(root, array)), array.shape, array.dtype, _line())
         else:
             raise Unfusable("a transposed or sliced intermediate is not fused")
         trace.windows[key] = found
@@ -169,6 +169,13 @@ def _keeps_order(root, array, offset):
         return [(n, s) for n, s in zip(x.shape, x.strides, strict=True) if n != 1 and s != 0]
 
     return offset == 0 and array.dtype == root.dtype and steps(root) == steps(array)
+
+
+def _pattern(root, array):
+    """For each dim of a view that keeps the order the dim of its root that it is; None for one that is put in."""
+    left = [d for d, (n, s) in enumerate(zip(root.shape, root.strides, strict=True)) if n != 1 and s != 0]
+    return tuple([left.pop(0) if n != 1 and s != 0 else None
+                  for n, s in zip(array.shape, array.strides, strict=True)])  # fmt: skip
 
 
 def _rebind(target, value):

@@ -75,11 +75,12 @@ class Text:
             along_tail.append([s for _, s in kept])
         self.row_sizes, row_steps = merged(rows, along_rows)
         self.col_sizes, col_steps = merged(tail, along_tail)
-        self.offset, self.steps = {}, []
+        self.offset, self.walks, self.steps = {}, {}, []
         for number, (v, row, col) in enumerate(zip(arrays, row_steps, col_steps, strict=True)):
             pointer = self._pointer(v, number)
-            terms = [pointer, *self._terms(pointer, "row", row), *self._terms(pointer, "col", col)]
-            self.offset[number] = " + ".join(terms)
+            along = self._terms(pointer, "row", row), self._terms(pointer, "col", col)
+            self.offset[number] = " + ".join([pointer, *along[0], *along[1]])
+            self.walks[number] = bool(along[0]), bool(along[1])
         self.extent = max([1 + sum((n - 1) * abs(s) for n, s in zip([*rows, *tail], [*r, *c], strict=True))
                            for r, c in zip(along_rows, along_tail, strict=True)] or [1])  # fmt: skip
 
@@ -130,12 +131,12 @@ class Text:
             self._load(v, number + len(self.stores))
         line = None
         for v in self.body:
-            if v.line and v.line != line:
+            if v.line and v.line[2] and v.line != line:
                 self.lines.append(f"{pad}# {v.line[2]}")
             line = v.line or line
             self._compute(v)
         for number, v in enumerate(self.stores):
-            mask = self._mask(v, True)
+            mask = self._mask(v)
             value = self.names[v]
             if not flat:
                 value = f"tl.broadcast_to({value}, [{'ROWS'}, {'COLS' if self._has_cols(v) else '1'}])"
@@ -144,7 +145,7 @@ class Text:
         for i, v in enumerate(self.late):
             x = self.names[v.operands[0]]
             kind = language_type(self._accumulator(v))
-            mask = "live_rows" if flat else self._mask(v.operands[0], True)
+            mask = "live_rows" if flat else self._mask(v.operands[0])
             part = f"tl.where({mask}, {x}.to({kind}), 0)"
             if not flat and self._has_cols(v.operands[0]) and not self._has_cols(v):
                 part = f"tl.sum({part}, 1, keep_dims=True)"
@@ -182,16 +183,12 @@ class Text:
             inner = v.shape[self.lead :]
         return any(n != 1 for n in inner)
 
-    def _mask(self, v, store=False):
-        full = self.layout.role[v] == FULL
-        if not self.columns:
-            return "live_rows" if full or store else None
-        if self._has_cols(v):
-            return "live" if full or store else "live_cols"
-        return "live_rows" if full or store else None
+    def _mask(self, v):
+        """The mask of a store, or of what a program adds up."""
+        return "live" if self.columns and self._has_cols(v) else "live_rows"
 
     def _load(self, v, number):
-        mask = self._mask(v)
+        mask = {(True, True): "live", (True, False): "live_rows", (False, True): "live_cols"}.get(self.walks[number])
         where = self.offset[number]
         name = self._pointer(v, number).rpartition("_")[0] + f"_{number - len(self.stores)}_value"
         if mask:
@@ -233,7 +230,13 @@ class Text:
     def _compute(self, v):
         op = v.op
         if op == "view":
-            self.names[v] = self.names[v.operands[0]]
+            x, pattern = v.args
+            if self.columns and self._has_cols(v) and any(
+                p is not None and d >= len(v.shape) - len(self.tail) and len(x.shape) - p != len(v.shape) - d
+                for d, p in enumerate(pattern)
+            ):  # fmt: skip
+                raise Unfusable(f"{v.title} moves the columns", v.line)
+            self.names[v] = self.names[x]
         elif issubclass(op, Elementwise):
             self._elementwise(v)
         elif op.path == "to":
@@ -257,7 +260,8 @@ class Text:
         arguments = []
         for a, x in zip(op.args, v.args, strict=True):
             kind = (None if a.name in kept else compute) if a.is_tensor else compute if compute.kind == "f" else None
-            arguments.append(self._cast(x, kind, plain=not a.is_tensor))
+            usual = not a.is_tensor and x.__class__ is a.default.__class__ and x == a.default
+            arguments.append(repr(x) if usual else self._cast(x, kind, plain=not a.is_tensor))
         call = f"{self._formula(op.cuda, op.__name__)}({', '.join(arguments)})"
         self._emit(v, f"{call}.to({language_type(v.dtype)})")
 
