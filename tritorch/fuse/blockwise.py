@@ -15,7 +15,7 @@ from ..ops._op import FLOAT32, is_half
 from ..runtime import blocks
 from .graph import Const, Value
 from .plan import COMBINES, FULL, LATE, SHARED
-from .trace import Unfusable, like
+from .trace import like
 
 __all__ = ["Blockwise", "viewed"]
 

@@ -12,7 +12,7 @@ from ..runtime.launch import launch
 from ..runtime.pointwise import copy, written
 from .blockwise import viewed
 from .graph import Const, Value
-from .plan import LAST, LATE
+from .plan import LAST
 from .trace import Unfusable
 from .triton_text import Text
 
@@ -33,9 +33,7 @@ class OnDevice:
         self.texts = {_steps(arrays): self.text}
 
     def _write(self, program, arrays):
-        strides = {
-            v: tuple([s // x.itemsize for s in x.strides]) for v, x in zip(program.known, arrays, strict=True)
-        }
+        strides = {v: tuple([s // x.itemsize for s in x.strides]) for v, x in zip(program.known, arrays, strict=True)}
         error: Unfusable | None = None
         for layout in program.layouts():
             try:
@@ -86,7 +84,7 @@ class OnDevice:
         found.update(zip(text.stores, outs, strict=True))
         for v, part in zip(text.late, parts, strict=True):
             found[v] = _combined(v, part)
-        for v in self.last:
+        for v in (*self.last, *self.program.wanted):
             _ensure(v, found)
         return [found[v] for v in self.program.wanted]
 

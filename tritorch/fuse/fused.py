@@ -78,7 +78,6 @@ class Fused:
             return f"{self.__name__}: not called yet"
         return f"{self.__name__}: {self._last.explain()}"
 
-
     def source(self):
         """The Triton of the last call's kernels, and of the operators' formulas that they call, as text."""
         if self._last is None:

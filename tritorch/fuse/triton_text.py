@@ -42,11 +42,13 @@ class Text:
         role = layout.role
         self.body = [v for v in program.body if role[v] in (FULL, SHARED)]
         self.late = [v for v in program.body if role[v] == LATE]
-        self.stores = [v for v in dict.fromkeys(program.wanted) if v in self.body]
+        self.stores = [v for v in dict.fromkeys(program.wanted) if v in self.body and role[v] == FULL]
         used = {x for v in [*self.body, *self.late] for x in v.operands}
         self.loads = [v for v in program.known if v in used]
         self.numbers, self.scope, self.lines, self.names = [], {}, [], {}
-        self.reduces = any(v.op != "view" and not issubclass(v.op, Elementwise) and v.op.path != "to" for v in self.body)
+        self.reduces = any(
+            v.op != "view" and not issubclass(v.op, Elementwise) and v.op.path != "to" for v in self.body
+        )
         if self.reduces and self.columns > LONGEST:
             raise Unfusable(f"rows of {self.columns} elements do not fit a program's registers")
         self._place(strides)
@@ -79,6 +81,8 @@ class Text:
         for number, (v, row, col) in enumerate(zip(arrays, row_steps, col_steps, strict=True)):
             pointer = self._pointer(v, number)
             along = self._terms(pointer, "row", row), self._terms(pointer, "col", col)
+            if number < len(self.stores) and not along[0]:
+                along[0].append("rows")  # there is one
             self.offset[number] = " + ".join([pointer, *along[0], *along[1]])
             self.walks[number] = bool(along[0]), bool(along[1])
         self.extent = max([1 + sum((n - 1) * abs(s) for n, s in zip([*rows, *tail], [*r, *c], strict=True))
@@ -160,7 +164,13 @@ class Text:
         parts = [f"part{i}" for i in range(len(self.late))]
         sizes = ["n_rows"] + ([] if flat else ["n_cols"]) + [f"n_row{d}" for d in range(1, len(self.row_sizes))]
         sizes += [f"n_col{d}" for d in range(1, len(self.col_sizes))]
-        names = [*pointers, *parts, *sizes, *[n for n, _ in self.steps], *[f"number{i}" for i in range(len(self.numbers))]]
+        names = [
+            *pointers,
+            *parts,
+            *sizes,
+            *[n for n, _ in self.steps],
+            *[f"number{i}" for i in range(len(self.numbers))],
+        ]
         constants = ["ROWS", *([] if flat else ["COLS"]), *(["STEPS"] if self.late else []), "WIDE"]
         signature = ", ".join([*names, *[f"{c}: tl.constexpr" for c in constants]])
         self.title = f"fused_{self.program.title}"
@@ -220,7 +230,7 @@ class Text:
             return text if kind is None or x.dtype == kind else f"{text}.to({language_type(kind)})"
         if isinstance(x, Const):
             x = x.array.item()
-        if x is None or x.__class__ in (bool, str) and plain:
+        if x is None or (x.__class__ in (bool, str) and plain):
             return repr(x)
         if x.__class__ is bool:
             x = int(x)
@@ -241,7 +251,11 @@ class Text:
             self._elementwise(v)
         elif op.path == "to":
             source = v.operands[0]
-            text = f"{self.names[source]} != 0" if v.dtype.kind == "b" else f"{self.names[source]}.to({language_type(v.dtype)})"
+            text = (
+                f"{self.names[source]} != 0"
+                if v.dtype.kind == "b"
+                else f"{self.names[source]}.to({language_type(v.dtype)})"
+            )
             self._emit(v, text)
         elif issubclass(op, Reduction):
             self._reduction(v)
