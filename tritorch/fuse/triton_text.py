@@ -204,7 +204,8 @@ class Text:
         if mask:
             self.lines.append(f"{self.pad}{name} = tl.load({where}, {mask}, other=0)")
         else:
-            self.lines.append(f"{self.pad}{name} = tl.load({where})")
+            one = " + tl.zeros([1, 1], tl.int32)" if self.columns else ""  # a value for all, of a tile's rank
+            self.lines.append(f"{self.pad}{name} = tl.load({where}{one})")
         self.names[v] = name
 
     def _emit(self, v, text):
