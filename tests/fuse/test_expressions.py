@@ -139,6 +139,6 @@ def test_on_the_cpu(batch):
 
 @pytest.mark.skipif(not ON_DEVICE, reason="no device")
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("batch", range(BATCHES))
+@pytest.mark.parametrize("batch", range(2))
 def test_on_a_device(batch):
-    check_many(range(10**9 + batch, 10**9 + ON_DEVICE, BATCHES), "cuda")
+    check_many(range(10**9 + batch, 10**9 + ON_DEVICE, 2), "cuda")
