@@ -26,13 +26,7 @@ COMBINES = {
 
 def within(v):
     """How many of the last dims an operator that is no pointwise one works along."""
-    if v.op.path == "standardize":
-        return len(v.args[3])
-    return (
-        sum(n != m for n, m in zip(v.args[1].shape, v.args[3].shape, strict=True))
-        if v.op.path == "standardize_back"
-        else 1
-    )
+    return len(v.args[{"standardize": 3, "standardize_back": 5}[v.op.path]]) if "standardize" in v.op.path else 1
 
 
 class Layout:

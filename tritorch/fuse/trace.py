@@ -8,6 +8,7 @@ gives backward. What no plan can hold raises :class:`Unfusable` with the author'
 """
 
 import linecache
+import math
 import os
 import sys
 import threading
@@ -355,13 +356,33 @@ def _standardize(op, args):
 
 
 def _standardize_back(op, args):
-    grad, input, mean, affine = args[0], args[1], args[3], args[5]
-    kept = sum(1 for n, m in zip(input.shape, mean.shape, strict=True) if n != m or n == 1)
-    tail = input.shape[input.ndim - max(kept, 1) :]
-    if grad.shape != input.shape or mean.shape != (*input.shape[: input.ndim - len(tail)], *(1,) * len(tail)):
+    input, dim, affine = args[1], args[5], args[8]
+    if dim != tuple(range(input.ndim - len(dim), input.ndim)) or not dim:
         raise Unfusable(f"{op.path} over other dims than the last is not fused")
-    shapes = [input.shape, tail, tail] if affine else [input.shape, (0,), (0,)]
-    return _several(op, args, shapes)
+    if input.place.type != "cpu":
+        return _standardize_back_of_parts(*args[:5], dim, affine)
+    count = math.prod(input.shape[d] for d in dim) if affine else 0
+    return _several(op, args, [input.shape, (count,), (count,)])
+
+
+def _standardize_back_of_parts(grad, input, weight, mean, rstd, dim, affine):
+    """The same by pointwise operators and reductions, for which kernels have formulas."""
+
+    def pointwise(name, a, b):
+        return _elementwise(REGISTRY[name], (a, b, 1) if name == "sub" else (a, b))
+
+    def average(x):
+        return _reduction(REGISTRY["mean"], (x, dim, True, None))
+
+    unit = pointwise("mul", pointwise("sub", input, mean), rstd)
+    scaled = grad if weight is None else pointwise("mul", grad, weight)
+    along = pointwise("mul", unit, average(pointwise("mul", scaled, unit)))
+    out = [pointwise("mul", rstd, pointwise("sub", pointwise("sub", scaled, average(scaled)), along))]
+    rows, op = tuple(range(input.ndim - len(dim))), REGISTRY["standardize_back"]
+    if not affine:
+        return [*out, *[symbol(Value(op, (), (0,), input.dtype), input.place) for _ in range(2)]]
+    sums = [_reduction(REGISTRY["sum"], (x, rows, False, None)) for x in (pointwise("mul", grad, unit), grad)]
+    return [*out, *[x.reshape(-1) for x in sums]]
 
 
 def _mask(op, args):
