@@ -102,7 +102,8 @@ def results(function, expression, device):
     out = function(*tensors)
     found = [out.detach()]
     if out.requires_grad:
-        (out * (out.detach().sin() + 1)).sum().backward()
+        weight = tritorch.tensor(np.cos(np.arange(out.numel())) + 1.5).reshape(out.shape).to(device, out.dtype)
+        (out * weight).sum().backward()
         found += [x.grad for x in tensors]
     return found
 

@@ -71,8 +71,8 @@ class OnDevice:
             constants["STEPS"] = _power(-(-programs // PROGRAMS))
             programs = -(-programs // constants["STEPS"])
             for v in text.late:
-                kept = (1,) * text.lead + v.shape[text.lead :]
-                parts.append(empty((programs, *kept[1:]), text._accumulator(v)))
+                kept = text.tail if text._has_cols(v) else (1,) * len(text.tail)
+                parts.append(empty((programs, *kept), text._accumulator(v)))
         sizes = [rows, *([text.columns] if wide else []), *text.row_sizes[1:], *text.col_sizes[1:]]
         numbers = [_number(x, kind) for x, kind in text.numbers]
         grid = (programs, -(-text.columns // wide)) if wide else (programs,)
@@ -104,7 +104,9 @@ def _number(x, kind):
 
 
 def _combined(v, part):
-    total = REGISTRY["sum"].device_loop()(part, (0,), True, None)
+    inner = v.shape[len(v.shape) - part.ndim + 1 :]
+    dims = (0, *[d + 1 for d, (n, m) in enumerate(zip(inner, part.shape[1:], strict=True)) if n != m])
+    total = REGISTRY["sum"].device_loop()(part, dims, True, None)
     if v.op.short == "mean":
         count = math.prod([v.operands[0].shape[d] for d in v.args[1]])
         total = REGISTRY["div"].device_loop()(total, float(count), None)

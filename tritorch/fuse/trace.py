@@ -360,7 +360,7 @@ def _standardize_back(op, args):
     if dim != tuple(range(input.ndim - len(dim), input.ndim)) or not dim:
         raise Unfusable(f"{op.path} over other dims than the last is not fused")
     if input.place.type != "cpu":
-        return _standardize_back_of_parts(*args[:5], dim, affine)
+        return _standardize_back_of_parts(args[0], input, args[2], args[3], args[4], dim, affine)
     count = math.prod(input.shape[d] for d in dim) if affine else 0
     return _several(op, args, [input.shape, (count,), (count,)])
 

@@ -306,6 +306,9 @@ class Text:
         self._emit(v, f"{text}.to({language_type(v.dtype)})")
 
     def _accumulator(self, v):
+        x = v.operands[0]
+        if self.columns and self._has_cols(x) and x.shape[self.lead :] != self.tail:
+            raise Unfusable(f"{v.title} of values that repeat along the columns", v.line)
         if v.op.short not in ("sum", "mean"):
             raise Unfusable(f"{v.title} over the rows is not fused on a GPU", v.line)
         return FLOAT32 if is_half(v.dtype) else v.dtype
