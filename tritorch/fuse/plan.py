@@ -88,6 +88,7 @@ class Layout:
         if v.op == "view":
             x = v.operands[0]
             if self.role.get(x) in (LATE, LAST):
+                self.role[v] = LAST
                 return
             pattern, rank = v.args[1], len(v.shape)
             ones = [d < len(x.shape) and v.shape[d] == x.shape[d] == 1 for d in range(rank)]

@@ -354,7 +354,8 @@ def _standardize(text, v):
     add = text.lines.append
     add(f"{text.pad}{mean} = tl.sum({x}, 1, keep_dims=True) / n_cols")
     add(f"{text.pad}{centred} = tl.where(live_cols, {x} - {mean}, 0.0)")
-    add(f"{text.pad}{rstd} = 1 / tl.sqrt_rn(tl.sum({centred} * {centred}, 1, keep_dims=True) / n_cols + {eps})")
+    root = "tl.sqrt" if v.dtype.itemsize == 8 else "tl.sqrt_rn"
+    add(f"{text.pad}{rstd} = 1 / {root}(tl.sum({centred} * {centred}, 1, keep_dims=True) / n_cols + {eps})")
     out = f"{centred} * {rstd}"
     if v.args[1] is not None:
         out = f"{out} * {text.names[v.args[1]]}"
