@@ -32,8 +32,8 @@ WITHOUT_KERNEL = frozenset(
 # Operators whose Python reads values on the host or mixes devices: they fail with an error, not with wrong numbers.
 ON_THE_HOST = frozenset(
     """
-    bincount ctc_loss linalg_cholesky_ex linalg_householder_product linalg_inv_ex linalg_matrix_exp
-    linalg_matrix_power linalg_solve_ex matrix_exp ormqr svd_lowrank
+    bincount ctc_loss linalg_cholesky_ex linalg_inv_ex linalg_matrix_exp
+    linalg_matrix_power linalg_solve_ex matrix_exp svd_lowrank
 """.split()
 )
 # They refuse a tensor of a device, as torch's do, or only have a meaning there.
